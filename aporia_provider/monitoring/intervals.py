@@ -26,9 +26,9 @@ def interval(share: float, size: float) -> Interval:
     Return the interval of a proportion.
 
     It is Wilson's score interval (J. Amer. Statist. Assoc. 22, 1927) if the sample has at least ten values
-    that are counted in the proportion and at least ten that are not. Otherwise it is that of Chernoff's bound
-    (Hoeffding, J. Amer. Statist. Assoc. 58, 1963, theorem 1), which is valid for any size, and exact for a
-    proportion of 0 or 1.
+    that are counted in the proportion and at least ten that are not. Otherwise it follows from Chernoff's
+    bound (Hoeffding, J. Amer. Statist. Assoc. 58, 1963, theorem 1), which is valid for any size, and exact
+    for a proportion of 0 or 1.
 
     :param share: Proportion in a sample.
     :param size: Effective size of the sample.

@@ -95,8 +95,8 @@ class LabelCount(PerformanceMetric):
 
 class ExpectedMetric(MetricDefinition):
     """
-    A metric of predictions without labels, computed from their state, that of a baseline with labels, and
-    parameters.
+    A metric of predictions without labels, computed from their state, the state of a baseline with labels,
+    and parameters.
     """
 
     kind = "expected"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# ln 2 as the sum of two numbers, of which the product of the first with an exponent is exact; and the
+# ln 2 as the sum of two numbers, where the product of the first with an exponent is exact; and the
 # coefficients of the minimax polynomial of FreeBSD's msun (s_log.c, after Ng, 1993).
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _OF_LOG = (

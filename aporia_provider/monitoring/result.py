@@ -38,7 +38,7 @@ def unreliable(result: MetricResult, *reasons: str | None) -> MetricResult:
     Return a result marked as not reliable: its value is moved to ``shown``.
 
     :param result: A result with a value, reliable or not.
-    :param reasons: Reasons to add to those of the result.
+    :param reasons: Reasons to add to the reasons of the result.
     """
     reason = joined(result.reason, *reasons)
     return replace(result, value=None, status="insufficient_data", shown=result.number, reason=reason)

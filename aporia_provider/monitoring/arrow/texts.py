@@ -45,9 +45,9 @@ def as_texts(array: pa.Array) -> pa.Array:
 
     Booleans become ``true`` or ``false``. Numbers from 0.000001 to 10**76 in magnitude are written without an
     exponent or superfluous zeros: 3.0, 3.00 and 3 become ``3``, the 32-bit 0.1 becomes ``0.1``. A double with
-    the value of a 64-bit integer keeps all its digits; others have those of their shortest decimal.
+    the value of a 64-bit integer keeps all its digits; others have the digits of their shortest decimal.
 
-    :param array: Values, of which only integers and booleans may be null.
+    :param array: Values. Only integers and booleans may be null.
     """
     if kinds.is_floating(array.type):
         return _texts_of_doubles(shortest_doubles(array.to_numpy(zero_copy_only=False)))

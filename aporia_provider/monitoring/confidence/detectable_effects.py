@@ -25,7 +25,8 @@ def minimum_detectable_effect(
     :param variance: Variance of one row of the data; of a proportion p, p (1 - p).
     :param n: Number of rows of the data.
     :param m: Number of rows of the baseline; infinite if its mean is known.
-    :param baseline_variance: Variance of one row of the baseline. Default: that of the data.
+    :param baseline_variance: Variance of one row of the baseline. Default: the variance of one row of the
+        data.
     :param power: Probability that the difference is detected.
     :param alpha: Probability that one is detected where there is none.
     """

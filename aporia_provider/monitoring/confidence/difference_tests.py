@@ -13,7 +13,7 @@ def proportion_p_value(count: int, size: int, other_count: int, other_size: int)
     Return the p-value of the hypothesis that two samples have the same proportion.
 
     It is twice the smaller tail of Fisher's exact test (*Statistical methods for research workers*, 1934,
-    21.02), or that of its normal approximation if all four expected counts are at least 1000.
+    21.02), or the p-value of its normal approximation if all four expected counts are at least 1000.
 
     :param count: Number of values of a sample that are counted.
     :param size: Size of the sample.
@@ -59,10 +59,10 @@ def mean_p_value(difference: float, errors: tuple[float, float], sizes: tuple[in
     """
     Return the p-value of the hypothesis that two samples are from distributions with the same mean.
 
-    It is the greater one of those of Welch's test (*The generalization of Student's problem*, Biometrika 34,
-    1947) and of Student's, which assumes equal variances. The mean and the variance of a small sample from a
-    skewed distribution, such as that of losses, are correlated: Welch's test is then wrong too often if the
-    smaller sample has the smaller mean, and Student's if it has the greater one.
+    It is the greater of two p-values: of Welch's test (*The generalization of Student's problem*, Biometrika
+    34, 1947) and of Student's, which assumes equal variances. The mean and the variance of a small sample
+    from a skewed distribution, such as a distribution of losses, are correlated: Welch's test is then wrong
+    too often if the smaller sample has the smaller mean, and Student's if it has the greater one.
 
     :param difference: Difference of the means.
     :param errors: Standard errors of the means.
@@ -88,7 +88,7 @@ def student_p_value(statistic: float, degrees: float) -> float:
     It is the expansion of Hill, *Algorithm 395*, Comm. ACM 13, 1970.
 
     :param statistic: The value.
-    :param degrees: Degrees of freedom, for at least 4 of which the relative error is below 1 %.
+    :param degrees: Degrees of freedom; from 4 on, the relative error is below 1 %.
     """
     a = degrees - 0.5
     b = 48 * a * a

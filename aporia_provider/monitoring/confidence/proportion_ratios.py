@@ -12,8 +12,8 @@ def ratio_of_proportions(count: int, size: int, other_count: int, other_size: in
     Return the interval of the ratio of the proportions of two independent samples.
 
     It is the log-ratio interval of the delta method (Katz, Baptista, Azen and Pike, *Obtaining confidence
-    intervals for the risk ratio in cohort studies*, Biometrics 34, 1978). If a count is 0 or that of all
-    values, 0.5 is added to both counts and 1 to both sizes for the interval, whose ends are otherwise
+    intervals for the risk ratio in cohort studies*, Biometrics 34, 1978). If a count is 0 or the number of
+    all values, 0.5 is added to both counts and 1 to both sizes for the interval, whose ends are otherwise
     undefined.
 
     :param count: Number of values of the first sample that are counted.

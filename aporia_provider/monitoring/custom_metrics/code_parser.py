@@ -41,7 +41,7 @@ def parse_metric(code: str) -> MetricExpression:
     Parse the code of a custom metric.
 
     :param code: The code, in the language of version 3 of the platform or of version 1.
-    :raises CustomMetricError: if there are faults, all of which are listed.
+    :raises CustomMetricError: if there are faults; all are listed.
     """
     if not isinstance(code, str):
         raise CustomMetricError([(None, f"the code is not text, but {type(code).__name__}")])

@@ -104,7 +104,7 @@ def split_tokens(code: str) -> tuple[list[Token], list[Fault]]:
 
 
 def _next(code: str, position: int) -> tuple[Any, str]:
-    """Return the kind and the text of a token; that of one with a fault may extend to the end of the line."""
+    """Return the kind and the text of a token. A faulty token may extend to the end of the line."""
     match = _PATTERN.match(code, position)
     if match is not None:
         return match.lastgroup, match[0]

@@ -37,7 +37,7 @@ def bind(
     :param model_type: Type of the model, see :data:`~aporia_provider.schema.MODEL_TYPES`.
     :param labelled: Names of the predictions that have labels. A mapping has the columns of the labels as its
         values, which are other names of the labels.
-    :raises CustomMetricError: if there are faults, all of which are listed.
+    :raises CustomMetricError: if there are faults; all are listed.
     """
     version = _Version(fields, model_type, labelled)
     faults = [fault for call in expression.calls for fault in version.faults(PartialCall(call, True))]
@@ -56,7 +56,7 @@ def checked_metric(
 
     :param code: The code, see :func:`parse_metric`.
     :param fields: See :func:`bind`, as for the other parameters.
-    :raises CustomMetricError: if there are faults, all of which are listed: those of the language, and those
+    :raises CustomMetricError: if there are faults; all are listed: those of the language, and those
         of the fields of the calls that can be parsed.
     """
     try:
@@ -208,7 +208,7 @@ class _Version:
             names = " and ".join(CODE_NAMES.get(each, each) for each in unknown)
             of = f"{function.name} of {self.model_type} models"
             raise CodeError(call.place, f"{of} has no parameter {names}")
-        # A count of a cell is that of a class if there are several.
+        # If there are several classes, a count of a cell is the count of a class.
         of_class = "class_name" in known and "average" not in known
         if of_class and "class_name" not in call.parameters:
             raise CodeError(call.place, f"{function.name} of {self.model_type} models requires class_name")

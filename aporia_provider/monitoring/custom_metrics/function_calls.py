@@ -114,7 +114,7 @@ class _Arguments:
         """Add the faults of the call as a whole."""
         name, failed = self.function.name, bool(self.faults)
         missing = [each for each in self.function.required if each not in self.given]
-        # A wrong argument may be the one that is missing.
+        # A wrong argument may have been meant as the missing one.
         if missing and not failed:
             self.faults.append((place, f"{name} requires {' and '.join(missing)}"))
         column = str(self.given.get("column", self.label)).rpartition(".")[2]

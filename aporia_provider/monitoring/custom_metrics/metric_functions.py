@@ -66,7 +66,7 @@ _OF_VERSION_1 = {
     "prediction_count": "count",
     "value_percentage": "value_count",
 }
-# The documentation gives accuracy an average as it does recall.
+# According to the documentation, accuracy has the parameter average, as recall does.
 _EXTRA = {"accuracy": ("method",)}
 _WITHOUT_COLUMN = ("actuals_count", "actuals_ratio", "label_coverage")
 

@@ -206,7 +206,8 @@ def _expected(
     """
     Return a function that computes the noise of a distance.
 
-    The terms of the distance have to be approximately proportional to those of the chi-squared divergence.
+    The terms of the distance have to be approximately proportional to the terms of the chi-squared
+    divergence.
     """
 
     def noise(pair: _Pair) -> float:

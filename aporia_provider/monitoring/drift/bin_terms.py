@@ -64,8 +64,8 @@ def contributions(distance: str, baseline: Floats, current: Floats) -> Floats:
     The shares add up to 1, unless the distance is 0: then all are 0.
 
     :param distance: One of :data:`TERMS`.
-    :param baseline: Counts of the baseline, of which at least one is positive.
-    :param current: Counts of the same bins in the current data, of which at least one is positive.
+    :param baseline: Counts of the baseline; at least one is positive.
+    :param current: Counts of the same bins in the current data; at least one is positive.
     """
     p, q = baseline / baseline.sum(), current / current.sum()
     if distance == "psi":

@@ -52,7 +52,7 @@ def compare(
 
     Up to 512 distinct values are compared one by one, if all their counts are known. Otherwise, the frequent
     values are compared one by one, and the others in bins by their hashes. A hash bin contains many values,
-    so the distance is less than that of the values themselves. The other values are compared in two bins
+    so the distance is less than between the values themselves. The other values are compared in two bins
     instead, values in the baseline's vocabulary and all others (see
     :attr:`~aporia_provider.monitoring.drift.unseen_values.NewValueEstimate.pairs`), if significantly more
     values than expected are new to the baseline, and if the distance minus its noise and bound is greater

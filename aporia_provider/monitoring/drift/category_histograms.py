@@ -109,7 +109,7 @@ def hashed(
     baseline: CategoryHistogram, current: CategoryHistogram, categories: list[str]
 ) -> tuple[Floats, Floats]:
     """
-    Return the counts of the given categories, followed by those of all other values in bins by hash.
+    Return the counts of the given categories, followed by the counts of all other values in bins by hash.
 
     A bin contains the same values on both sides, regardless of their frequency. The number of bins, 16 to
     256, depends on the number of current values.

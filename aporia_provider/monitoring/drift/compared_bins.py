@@ -128,7 +128,7 @@ def new_value_share(baseline: ComparedState, current: ComparedState) -> tuple[fl
     Return the share of the current values that the baseline does not have, with bounds.
 
     Of a numeric field, these are the values outside of the range from the first to the last edge of the bins,
-    which is that of the data that the bins were made from.
+    which is the range of the data that the bins were made from.
 
     :param baseline: The baseline.
     :param current: The current data.

@@ -140,5 +140,5 @@ def empty(samples: int, baseline_samples: int) -> InsufficientData | None:
 
 
 def rate(samples: int, baseline_samples: int) -> float:
-    """Return 1/n + 1/m: the variance of a difference of two means, relative to that of one value."""
+    """Return 1/n + 1/m: the variance of a difference of two means, relative to the variance of one value."""
     return 1.0 / samples + 1.0 / baseline_samples

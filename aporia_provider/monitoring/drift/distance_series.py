@@ -23,7 +23,7 @@ def root_distances(term: Term, curvature: float, baseline: Floats, current: Floa
 
     :param term: Function that returns the terms of bins from the proportions of both sides.
     :param curvature: See :func:`~.sampling_noise.expected_sum`.
-    :param baseline: Counts of the bins of the baseline, of which at least one is positive.
+    :param baseline: Counts of the bins of the baseline; at least one is positive.
     :param current: Counts of the same bins, a row for each distribution, each with at least one positive.
     """
     size, sizes = float(baseline.sum()), current.sum(axis=1)

@@ -96,7 +96,7 @@ def _compare_categories(
     bins: Bins | None,
     results: list[MetricResult | None],
 ) -> None:
-    """Set the results of states of which all values are known, as are those of the baseline."""
+    """Set the results of states whose values are all known by name, if the baseline's are too."""
     before = category_histogram(baseline)
     if before.unlisted or not before.samples or baseline.state is None:
         return

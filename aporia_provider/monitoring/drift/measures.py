@@ -164,7 +164,7 @@ def numeric_drift(
 
     :param metric: One of :data:`NUMERIC_METRICS`.
     :param baseline: Histogram of the baseline.
-    :param current: Histogram of the current data, in the same bins or those of another model version.
+    :param current: Histogram of the current data, in the same bins or the bins of another model version.
     :param deviation: Population standard deviation of the baseline, if known. The normalised Wasserstein
         distance requires it. Without it, the Wasserstein distance is reliable regardless of its bound.
     :param zeros: Treatment of empty bins in the population stability index.

@@ -203,7 +203,7 @@ def _tail(distance: Floats, count: float, total: float, reach: float) -> Bounded
     Return the number of values in a tail whose distance from the outer edge is greater than ``distance``.
 
     ``total`` is the sum of the distances of all ``count`` values, ``reach`` their maximum (infinite if it is
-    unknown). The estimate assumes that all values are at their mean. The upper bound is that of Markov's
+    unknown). The estimate assumes that all values are at their mean. The upper bound follows from Markov's
     inequality, and 0 beyond ``reach``. The lower bound assumes that the values beyond ``distance`` are all
     at ``reach``, and the others at ``distance``.
     """

@@ -22,12 +22,12 @@ def expected_sum(
     Return the expected sum of the terms of a distance for two samples of the same distribution.
 
     Without drift, and given the total count of a bin, the count of one sample is hypergeometric. If a bin has
-    many values on the smaller side, a term is approximately its curvature times that of the chi-squared
+    many values on the smaller side, a term is approximately its curvature times the term of the chi-squared
     divergence, whose expected sum is (B - 1)(1/n + 1/m) for B bins. Otherwise, it is the mean of the term
     over the binomial distribution, times the ratio of the variances of the two distributions.
 
     :param term: Function that returns the terms of bins from the baseline's counts and the current counts.
-    :param curvature: Limit of a term divided by that of the chi-squared divergence, as the sides become
+    :param curvature: Limit of a term divided by the term of the chi-squared divergence, as the sides become
         equal.
     :param totals: Counts of the bins on both sides together.
     :param sizes: Number of values in the baseline, and of current values.

@@ -213,7 +213,7 @@ def _share(weights: Floats, chosen: NDArray[np.bool_], counts: Floats, level: in
     Estimate a proportion of occurrences from a sample of the distinct values.
 
     The estimate is the ratio of two sums over the sample. Its variance (Cochran, *Sampling Techniques*, 1977,
-    section 2.11) determines the effective sample size, which is at most that of the weights.
+    section 2.11) determines the effective sample size, which is at most the effective size of the weights.
 
     :param weights: Number of occurrences of each sampled value that belong to the numerator if the value is
         chosen.

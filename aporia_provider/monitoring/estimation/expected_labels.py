@@ -60,7 +60,7 @@ class ExpectedLabels:
         """
         Return the variance of a number computed from labels, around its expected value.
 
-        Labels of rows are independent. To their variance is added that of the calibration, which is fitted
+        Labels of rows are independent. The variance of the calibration is added to theirs, since it is fitted
         to a sample.
 
         :param derivative: Change of the number if the label of one row in each bin is true instead of false.

@@ -154,7 +154,7 @@ EXPECTED_METRICS = (
         "positives",
     ),
 )
-"""Metrics that are expected without labels, and comparisons with those of labels."""
+"""Metrics that are expected without labels, and comparisons with realised metrics."""
 METRICS: Mapping[str, ExpectedMetric] = {each.name: each for each in EXPECTED_METRICS}
 """The same by name."""
 
@@ -170,7 +170,8 @@ def expect(
     Return the result of a metric that is expected without labels.
 
     The interval contains the metric of the labels that these rows will have with the probability
-    :attr:`.Parameters.confidence`, if the share of positive labels at each score is that of the baseline.
+    :attr:`.Parameters.confidence`, if the share of positive labels at each score is the same as in the
+        baseline.
 
     :param name: One of :data:`METRICS`.
     :param state: State of the rows, labelled or not.

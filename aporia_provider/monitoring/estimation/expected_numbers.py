@@ -77,8 +77,8 @@ def expected_area(labels: ExpectedLabels, confidence: float) -> ExpectedNumber:
     """
     Return the expected area under the ROC curve.
 
-    It is the expected number of pairs of a true and a false label in the right order, divided by that of all
-    pairs. Pairs in one bin count half.
+    It is the expected number of pairs of a true and a false label in the right order, divided by the number
+    of all pairs. Pairs in one bin count half.
 
     :param labels: Expected labels.
     :param confidence: Probability that the interval contains the area.
@@ -127,8 +127,8 @@ def expected_loss(loss: Loss, labels: ExpectedLabels, difference: float, confide
     """
     Return an expected mean loss.
 
-    The scores of a bin are replaced by the one that represents it, and the difference that this makes in the
-    baseline is added.
+    The scores of a bin are replaced by one score that represents it, and the difference that this makes in
+    the baseline is added.
 
     :param loss: The loss.
     :param labels: Expected labels.
@@ -158,7 +158,7 @@ def normal_interval(value: float, variance: float, confidence: float) -> Interva
 
 def loss_difference(loss: Loss, state: Binary, binned: BinnedScores) -> float:
     """
-    Return the mean loss of labelled rows minus that of the scores that represent their bins.
+    Return the mean loss of labelled rows minus the mean loss of the scores that represent their bins.
 
     :param loss: The loss.
     :param state: State of the rows.

@@ -150,7 +150,7 @@ def without_labels(result: MetricResult, state: Binary) -> MetricResult:
 
 
 _OUTDATED = (
-    "the interval does not contain 0: labels differ from those of the baseline at the same scores, so "
+    "the interval does not contain 0: labels differ from the labels of the baseline at the same scores, so "
     "metrics that are expected from this baseline are wrong"
 )
 
@@ -161,12 +161,12 @@ def difference_result(
     """
     Return the result of an expected minus a realised number of the labelled rows.
 
-    Its reason says so if the interval does not contain 0. The p-value is that of a normal distribution.
+    Its reason says so if the interval does not contain 0. The p-value is computed from a normal distribution.
 
     :param estimation: The estimation.
     :param difference: The difference.
     :param variance: Variance of the realised number around the expected one.
-    :param bound: Maximum difference from that of the exact scores.
+    :param bound: Maximum error, compared with the exact scores.
     :param note: Note about the number.
     """
     interval, error = (

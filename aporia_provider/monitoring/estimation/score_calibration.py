@@ -32,16 +32,16 @@ class ScoreCalibration:
     Share of positive labels by score: isotonic regression, interpolated linearly between bins with labels.
 
     Barlow, Bartholomew, Bremner and Brunk, *Statistical inference under order restrictions*, 1972. Bins whose
-    shares are not in the order of the scores are pooled in blocks. Scores outside of those of the bins have
+    shares are not in the order of the scores are pooled in blocks. Scores outside of the bins have
     the share of the nearest bin. These are the predictions of scikit-learn's ``IsotonicRegression`` with
     ``out_of_bounds="clip"``.
 
     :param scores: Scores that represent the bins with labelled rows, in ascending order; at least one.
     :param blocks: Block of each of these bins.
     :param shares: Share of positive labels in each block.
-    :param variances: Variance of each of these shares: that of the posterior distribution of a proportion
-        with Jeffreys' prior, which is positive for shares of 0 and 1 (Brown, Cai and DasGupta, *Interval
-        estimation for a binomial proportion*, Stat. Sci. 16, 2001).
+    :param variances: Variance of each of these shares: the variance of the posterior distribution of a
+        proportion with Jeffreys' prior, which is positive for shares of 0 and 1 (Brown, Cai and DasGupta,
+        *Interval estimation for a binomial proportion*, Stat. Sci. 16, 2001).
     """
 
     scores: Floats
@@ -51,7 +51,7 @@ class ScoreCalibration:
 
     @classmethod
     def of(cls, baseline: BinnedScores) -> ScoreCalibration:
-        """Return the calibration that is fitted to the labelled rows, of which there is at least one."""
+        """Return the calibration that is fitted to the labelled rows. There must be at least one."""
         used = baseline.labelled > 0
         labelled, positives = baseline.labelled[used], baseline.positives[used]
         blocks = _pooled(zip(positives.tolist(), labelled.tolist(), strict=True))
@@ -107,7 +107,7 @@ class CalibratedShares:
 
     def variance(self, gradient: Floats) -> float:
         """
-        Return the variance of a number due to that of the calibration.
+        Return the variance of a number due to the variance of the calibration.
 
         :param gradient: Derivative of the number by the share of each bin.
         """

@@ -23,9 +23,9 @@ class TableCommit(Protocol):
     A commit of a table. Values that are unknown are None.
 
     ``time`` is when it was made, ``data_change`` is whether it changed rows, ``new_rows`` is the number of
-    rows that it added to the table, ``rows_added`` and ``files_added`` are those of the files that it wrote,
-    in which ``null_counts`` are the nulls by column. ``changes_metadata`` is whether the schema may have
-    changed, and ``schema_change`` describes its change.
+    rows that it added to the table, ``rows_added`` and ``files_added`` count the rows and files that it
+    wrote, in which ``null_counts`` are the nulls by column. ``changes_metadata`` is whether the schema may
+    have changed, and ``schema_change`` describes its change.
     """
 
     @property
@@ -49,7 +49,7 @@ class TableCommit(Protocol):
 @dataclass(frozen=True)
 class Writes:
     """
-    Writes of a table: groups of commits in quick succession, such as those of one job.
+    Writes of a table: groups of commits in quick succession, such as the commits of one job.
 
     :param starts: Times of the first commits, in seconds since 1970.
     :param ends: Times of the last commits.

@@ -71,7 +71,7 @@ class GapModel:
         return f"{days:.1f} days of writes; at least {MIN_DAYS} are needed" if days < MIN_DAYS else None
 
     def gaps_like(self, index: int, count: int) -> Floats:
-        """Return those of the first ``count`` gaps that have the season's key of the write with an index."""
+        """Return the gaps among the first ``count`` that have the same key of the season as a write."""
         keys = self.calendar.keys(self.season, self.writes.ends)
         alike: Floats = self.writes.gaps[:count][keys[:count] == keys[index]]
         return alike
@@ -81,7 +81,7 @@ class GapModel:
         Return the longest gap after the last write that is not late, and the number of gaps it is learned
         from.
 
-        If fewer than three past gaps have its key, the limit is the longest of those of other keys, and at
+        If fewer than three past gaps have its key, the limit is the longest gap of the other keys, and at
         least 1.5 times the longest gap, or 1.5 times their quantile if they are many.
 
         :param probability: Probability that a gap is not longer.

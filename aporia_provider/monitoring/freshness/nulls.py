@@ -39,7 +39,8 @@ def judge_null_shares(
     Return the verdicts on the share of nulls in the last closed bucket, one for each column with statistics.
 
     The range is learned from the log odds of past buckets. Their standard deviation is assumed to be at least
-    that of a binomial share. The probability of a false alarm is divided by the number of columns.
+    the standard deviation of a binomial share. The probability of a false alarm is divided by the number of
+    columns.
 
     :param buckets: The buckets.
     :param probability: Probability that all shares of a bucket that follows the past ones are in their

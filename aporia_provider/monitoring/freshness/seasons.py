@@ -159,7 +159,7 @@ def _medians_of_others(values: Floats, keys: Keys) -> Floats:
     starts = np.searchsorted(ranked_keys, ranked_keys)
     counts = np.searchsorted(ranked_keys, ranked_keys, side="right") - starts
     ranks = np.arange(len(values)) - starts
-    # Without the value of a rank, those of this and higher ranks have the next lower rank.
+    # If the value of a rank is removed, values of this and higher ranks move down by one rank.
     low, high = np.maximum(counts - 2, 0) // 2, (counts - 1) // 2
     last = len(values) - 1
     below = ranked[np.minimum(starts + low + (ranks <= low), last)]

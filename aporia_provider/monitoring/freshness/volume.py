@@ -144,7 +144,7 @@ def judge_volume(
     Return the verdict on the rows or files of the last closed bucket.
 
     The range is learned from the logarithms of past buckets; their standard deviation is assumed to be at
-    least 5 % and at least that of a count.
+    least 5 % and at least the standard deviation of a count.
 
     :param buckets: The buckets.
     :param metric: Name of the metric.

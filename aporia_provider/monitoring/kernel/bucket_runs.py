@@ -91,7 +91,7 @@ class BucketRuns:
 
 
 def _bucket_numbers(micros: pa.Array, seconds: int) -> tuple[NDArray[np.int64], int | None]:
-    """Return the bucket number of each row, and that of null timestamps, if there are any."""
+    """Return the bucket number of each row, and the number for null timestamps, if there are any."""
     length = seconds * 1_000_000
     if not micros.null_count:
         return micros.to_numpy() // length, None

@@ -28,7 +28,7 @@ _SAMPLE = 1 << 13
 @dataclass(frozen=True)
 class SharedRuns:
     """
-    Runs of rows of which each run belongs to the same slots.
+    Runs of rows. All rows of a run belong to the same slots.
 
     :param pointer: The runs.
     :param target_ends: Where the slots of each run end.
@@ -87,7 +87,7 @@ class BucketParts:
         """
         Return groups of parts whose runs are few, so that rows need not be read once for each part.
 
-        A part is added to the group for which this costs least, or to a group of its own.
+        A part is added to the group for which this costs least, or to a new group.
         """
         groups: list[_Group] = []
         rows = _rows(self.runs)

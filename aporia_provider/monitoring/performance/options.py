@@ -35,7 +35,7 @@ class Options:
         types.
     :param relevant_above: Ranking: relevance above which a candidate is relevant, for metrics of binary
         relevance. Must not be negative.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     edges: tuple[float, ...] = (0.0, 1.0)
@@ -62,7 +62,7 @@ class Options:
     def _problems(self) -> Iterable[str]:
         rising = len(self.edges) > 1 and all(one < other for one, other in pairwise(self.edges))
         if not rising or not all(map(math.isfinite, self.edges)):
-            yield "edges must be two or more finite numbers, each greater than the one before"
+            yield "edges must be two or more finite numbers in increasing order"
         if len(set(self.classes)) != len(self.classes):
             yield "classes contains a class twice"
         if not 0 <= self.threshold <= 1:

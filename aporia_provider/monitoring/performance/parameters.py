@@ -52,7 +52,7 @@ class Parameters:
     :param minimum_each: AUC and average precision: minimum number of labels of each of the two classes.
         Default: 10, or :attr:`minimum` if less.
     :param confidence: Probability that the interval contains the number, from 0.5 to 0.999.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     threshold: float | None = None
@@ -101,7 +101,7 @@ class Parameters:
         """
         Parse the JSON form of parameters.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         names = [field.name for field in dataclasses.fields(cls)]
         problems = [

@@ -113,7 +113,7 @@ class _ClassPart:
     :param share: Weight of the class, as a proportion.
     :param size: See :class:`_Influence`.
     :param changes: Derivatives of the average by the number of rows that are not true negatives of the class,
-        minus that of true negatives: ``tp``, ``fp``, ``fn``.
+        minus the derivative by the number of true negatives: ``tp``, ``fp``, ``fn``.
     :param absent: Derivative by the number of true negatives.
     """
 
@@ -165,7 +165,7 @@ class _Average:
         return rate_interval(min(max(mean, 0.0), 1.0), variance, size, z)
 
     def _change(self, true: str, predicted: str) -> float:
-        """Return the derivative by a number of the matrix, minus that of rows of none of these classes."""
+        """Return the derivative by a number of the matrix, minus the derivative by rows of other classes."""
         tp, _, fn = self._changes(true)
         return tp if true == predicted else fn + self._changes(predicted)[1]
 

@@ -19,7 +19,7 @@ def rarest(state: ValueState, bins: CategoryBins) -> str:
 
 def replaced(state: ValueState, bins: CategoryBins | None, share: float, value: str) -> ValueState:
     """
-    Return the state of values of which a share was replaced by one value.
+    Return the state of values after a share of them was replaced by one value.
 
     The replaced values are taken from the categories that have bins, in proportion to their counts.
 

@@ -17,10 +17,10 @@ _SUMS = ("negative_sum", "positive_sum", "squares", "below", "above")
 
 def with_more_missing(state: State, size: float) -> State:
     """
-    Return the state of rows of which more have no value.
+    Return the state of rows after the values of some of them were removed.
 
     The share of missing values increases by ``size`` times itself, and to at least 0.05 times ``size``. Those
-    that become missing have the distribution of all values, except that of fields with categories, they are
+    that become missing have the distribution of all values, but for fields with categories, they are
     taken from the categories that have bins as long as there are any.
 
     :param state: State of a field.

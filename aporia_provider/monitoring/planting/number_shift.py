@@ -56,7 +56,7 @@ class _Distribution:
     Numbers of values below points, with uniform distributions between them.
 
     :param points: The points, strictly increasing.
-    :param below: Number of values below each; that of the last point is the number of all values.
+    :param below: Number of values below each; for the last point, the number of all values.
     """
 
     points: Floats

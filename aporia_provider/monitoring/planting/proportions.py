@@ -19,7 +19,7 @@ def taken(counts: Sequence[int], number: int) -> list[int]:
     Return how much of each count is taken, in proportion to the counts (largest remainders).
 
     :param counts: The counts.
-    :param number: Sum of what is taken; at most that of the counts is.
+    :param number: Sum of the taken counts. If it is greater than the sum of the counts, all are taken.
     """
     total = sum(counts)
     number = min(number, total)

@@ -22,7 +22,7 @@ OF_SCORES: Final = ("auc_roc", "logloss")
 
 def less_accurate_binary(state: Binary, share: float, threshold: float = 0.5) -> Binary:
     """
-    Return the state of rows of which a share got the opposite label, so accuracy decreases by this share.
+    Return the state of rows after a share of them got the opposite label. Accuracy decreases by this share.
 
     Only rows that were classified correctly are changed, in proportion to the bins of their scores. The sums
     of ``log_loss`` and ``brier`` are computed with the middles of the bins.
@@ -71,7 +71,7 @@ def _losses(state: Binary, scores: Any, gone: Any, was_true: Any) -> dict[str, A
 
 def less_accurate_multiclass(state: Multiclass, share: float) -> Multiclass:
     """
-    Return the state of rows of which a share got another label, so accuracy decreases by this share.
+    Return the state of rows after a share of them got another label. Accuracy decreases by this share.
 
     Only rows that were classified correctly are changed. Their label becomes the most frequent other class.
     The histograms of scores remain as they are, so this is for metrics of the confusion matrix only.
@@ -105,7 +105,7 @@ def greater_errors(state: Regression, size: float) -> Regression:
     """
     Return the state of predictions whose errors are greater by a share of themselves.
 
-    All sums are exact, except those of the squared errors of logarithms, which are assumed to grow by the
+    All sums are exact, except the sums of squared errors of logarithms, which are assumed to grow by the
     square of the factor.
 
     :param state: The state.

@@ -48,7 +48,7 @@ def field_states(field: FieldPlan, array: pa.Array, bins: Mapping[str, Bins]) ->
 
 def vector_bins(field: FieldPlan, bins: Bins | None) -> VectorBins | None:
     """
-    Return the bins of a vector field. The dimension of a tensor is that of its schema, even without a
+    Return the bins of a vector field. The dimension of a tensor is taken from its schema, even without a
     baseline.
     """
     if field.dimensions:

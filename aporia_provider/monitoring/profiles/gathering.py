@@ -9,8 +9,8 @@ import pyarrow as pa
 from aporia_provider.monitoring.arrow import plain
 
 # Number of rows and bytes that are gathered before they are processed. Each bucket of a gathered batch has a
-# fixed cost, so more rows are gathered if there are many buckets. If no bucket is processed by itself, a copy
-# of the rows into one batch would take more time than it saves.
+# fixed cost, so more rows are gathered if there are many buckets. If no bucket is processed separately, a
+# copy of the rows into one batch would take more time than it saves.
 _ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
 
 

@@ -53,7 +53,7 @@ def _selected(rows: pa.RecordBatch, parts: ProfileParts) -> Iterator[tuple[str, 
 
 
 def add(states: Profile, place: tuple[Bucket, str], state: State) -> None:
-    """Add a state to that of its bucket and key."""
+    """Add a state to the state of its bucket and key."""
     previous = states.get(place)
     states[place] = state if previous is None else previous + state
 

@@ -1,4 +1,4 @@
-"""Parts of the rows of a profile: all rows, and those of the terms of segments."""
+"""Parts of the rows of a profile: all rows, and the rows of the terms of segments."""
 
 from __future__ import annotations
 

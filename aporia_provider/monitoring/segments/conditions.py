@@ -53,7 +53,7 @@ def parse_condition(text: str) -> Condition:
     Return a condition from its text.
 
     :param text: The condition, such as ``age > 23 and plan = 'Gold'``.
-    :raises ConditionError: if there are problems, all of which are listed.
+    :raises ConditionError: if there are problems; all are listed.
     """
     tokens, faults = tokens_of(text)
     if not tokens:
@@ -69,7 +69,7 @@ def checked_condition(text: str, fields: Mapping[str, str]) -> Condition:
 
     :param text: The condition.
     :param fields: Types of the fields by key, such as ``features.age``.
-    :raises ConditionError: if there are problems, all of which are listed: those of the syntax, and those of
+    :raises ConditionError: if there are problems; all are listed, of the syntax and of
         the names and types in the parts that can be parsed.
     """
     try:

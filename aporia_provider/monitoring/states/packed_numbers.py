@@ -35,7 +35,7 @@ def pack_fraction(number: Fraction) -> tuple[PackedInteger, PackedInteger]:
     """
     Return a fraction as its denominator and its numerator.
 
-    The denominator of a sum of floats is a power of two, of which the negative exponent is stored.
+    The denominator of a sum of floats is a power of two, whose negative exponent is stored.
     """
     denominator = number.denominator
     exponent = denominator.bit_length() - 1

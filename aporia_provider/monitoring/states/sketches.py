@@ -111,7 +111,7 @@ class HashSample:
         """
         Variance of :attr:`duplicates`, 0 at level 0.
 
-        The estimator is that of Horvitz and Thompson with inclusion probabilities ``f = 2**-level``. Its
+        The estimator is the Horvitz-Thompson estimator with inclusion probabilities ``f = 2**-level``. Its
         variance is estimated by the sum over the sample of ``(1 - f) / f**2`` times the squared number of
         duplicates of a value.
         """
@@ -189,7 +189,7 @@ class ValueSample:
         capacity: int,
         hashes: NDArray[np.int64] | None = None,
     ) -> ValueSample:
-        """Return the sample of strings, all of which may already be known to belong to this level."""
+        """Return the sample of strings, which may already be known to belong to this level."""
         texts, level = list(counts), self.level
         if not of_this_level or len(texts) > capacity:
             indices, hashes = np.arange(len(texts)), text_hashes(texts) if hashes is None else hashes

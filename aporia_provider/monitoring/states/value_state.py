@@ -95,7 +95,7 @@ class ValueState(State):
         """
         Return the state of a whole bucket, with fewer values and the most frequent ones separately.
 
-        The most frequent values are those of the sample: in a bucket with more than 2048 values without a
+        The most frequent values are taken from the sample: in a bucket with more than 2048 values without a
         bin, a frequent value may be lost. Its count remains in :attr:`tail`.
         """
         counts = self.others.counts

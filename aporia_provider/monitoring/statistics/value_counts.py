@@ -65,7 +65,7 @@ def _known(count: int) -> Count:
 
 
 def _of_hashes(state: ValueState, texts: list[str]) -> dict[str, Count]:
-    """Return the bounds for values of which the state has no count by text."""
+    """Return the bounds for values that the state does not count by text."""
     sample, hashes = state.tail.sample, text_hashes(texts)
     sampled = dict(zip(sample.hashes, sample.counts, strict=True))
     unsampled, counts = _unsampled(state), {}

@@ -23,10 +23,10 @@ _BEST_AT: Final = 2000.0  # Number of values at which the interval is the narrow
 @dataclass(frozen=True)
 class MeanVerdict:
     """
-    Verdict on the difference of a mean from that of its baseline.
+    Verdict on the difference between a mean and the mean of the baseline.
 
     :param outcome: ``fail`` if the mean changed in the harmful direction.
-    :param difference: Mean minus that of the baseline; None if one of them has too few values.
+    :param difference: Mean minus the mean of the baseline; None if one of them has too few values.
     :param low: Lower bound of the difference, however often it is looked at; minus infinity if only a
         decrease is harmful.
     :param high: Upper bound of the difference; infinity if only an increase is harmful.
@@ -76,7 +76,7 @@ def judge_mean_of_buckets(
     direction: Direction = "both",
 ) -> MeanVerdict:
     """
-    Judge whether a mean differs from that of its baseline since any time, however often it is looked at.
+    Judge whether a mean has differed from the baseline's since any time, however often it is evaluated.
 
     The mean of all buckets hardly changes if there are many before a change. So it is judged with one half of
     ``alpha``; the other half is for the means since every seventh bucket.
@@ -84,9 +84,9 @@ def judge_mean_of_buckets(
     :param buckets: Sums of the buckets since the model version is in use, from the oldest to the newest.
     :param baseline: Sums of the baseline.
     :param buckets_a_year: Number of buckets in a year.
-    :param alpha: Probability of a false alarm in a year, over all looks together.
+    :param alpha: Probability of a false alarm in a year, over all evaluations together.
     :param direction: Which change is harmful.
-    :return: The verdict on the mean that changed the most clearly; on that of all buckets if none did.
+    :return: The verdict on the mean that changed most clearly; on the mean of all buckets if none changed.
     """
     starts_a_year = max(1, math.ceil(buckets_a_year / _BETWEEN_STARTS))
     since = list(accumulate(reversed(buckets)))[::-1] or [MeanSums(0.0, 0.0, 0)]
@@ -112,7 +112,7 @@ def judge_mean(
     direction: Direction = "both",
 ) -> MeanVerdict:
     """
-    Judge whether a mean differs from that of its baseline, however often it is looked at.
+    Judge whether a mean differs from the mean of the baseline, however often it is evaluated.
 
     The probability that there is ever an alarm, if nothing changes, is at most ``alpha``. The bounds are
     those of a normal mixture (Waudby-Smith et al., *Time-uniform central limit theory and asymptotic

@@ -1,12 +1,12 @@
 """
 Verdicts on the drift of the fields of a model, with a promised rate of false alarms.
 
-A bucket is compared to the last eight of the same season. The distance, in relation to its median in the
-past of the field, is ranked among those of all fields of the model in the past, so that what is usual in this
-model from one bucket to the next is no drift. Two statistics share the promised rate: that of a bucket, and
-the lesser one of two consecutive buckets. The former finds a great drift at once, the latter a small one that
-remains. Since the latter is ranked among its own past values, deviations that usually last for several
-buckets are no drift either.
+A bucket is compared to the last eight buckets of the same season. The distance, in relation to its median in
+the past of the field, is ranked among the past numbers of all fields of the model, so that what is usual in
+this model from one bucket to the next is no drift. Two statistics share the promised rate: the distance of a
+bucket, and the lesser one of two consecutive buckets. The former detects a great drift at once, the latter a
+small one that remains. Since the latter is ranked among its own past values, deviations that usually last
+for several buckets are no drift either.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def judge_drift(
     :param buckets_a_year: Number of buckets in a year.
     :param false_alarms_a_year: Promised number of false alarms of all fields together.
     :param excluded: For each field, the indices of buckets in which it was alarmed, and whose alert is not
-        acknowledged. They are in no reference. If that of the bucket before the last is among them, the field
+        acknowledged. They are in no reference. If the bucket before the last is among them, the field
         is in alarm until it has returned.
     :raises ValueError: if the numbers of buckets differ, or the promised rate is not positive.
     """
@@ -108,7 +108,7 @@ def judge_drift_history(
     """
     Judge the fields of a model in every bucket, as if each had been judged when it was the last one.
 
-    The parameters are those of :func:`judge_drift`.
+    The parameters are the same as of :func:`judge_drift`.
 
     :param acknowledged: Whether alerts are acknowledged at once. Otherwise they never are: the buckets in
         which a field is alarmed are excluded from then on.
@@ -130,9 +130,9 @@ def _replayed(
 
 class DriftHistory:
     """
-    The buckets of a model, each of which is judged from those before it.
+    The buckets of a model, each judged from the buckets before it.
 
-    The parameters are those of :func:`judge_drift`.
+    The parameters are the same as of :func:`judge_drift`.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ RELEVANT_EFFECT: Final = 0.2
 significant."""
 
 GREAT_EFFECT: Final = 1.0
-"""Effect from which on the outcome is ``fail`` after one bucket. It is that of a shift by one standard
+"""Effect from which on the outcome is ``fail`` after one bucket. It is the effect of a shift by one standard
 deviation."""
 
 _ONCE: Final = "the effect is relevant, but not yet in two consecutive buckets"
@@ -43,7 +43,7 @@ class Effect:
 
 def judge_effect(current: Effect, previous: Effect | None, level: float) -> tuple[Outcome, float, str | None]:
     """
-    Judge a drift by its effect in a bucket and in the one before.
+    Judge a drift by its effect in a bucket and in the bucket before it.
 
     :param current: Effect in the bucket.
     :param previous: Effect in the bucket before.

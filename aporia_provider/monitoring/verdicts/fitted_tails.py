@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _LEAST_LOGARITHM: Final = 0.1
-_LEAST_EXCESS: Final = 0.25  # About half of that of a normal variable, in relation to its median magnitude.
+_LEAST_EXCESS: Final = 0.25  # About half of a normal variable's, in relation to its median magnitude.
 _SHAPE: Final = 1 / 3
 
 
@@ -31,8 +31,8 @@ class ParetoTail:
     """
     Pareto distribution with a fitted exponent (Hill, Annals of Statistics 3, 1975).
 
-    The survival is that of the predictive distribution, which includes the error of the fit. It is suited to
-    large samples, of distributions of any weight.
+    The survival function belongs to the predictive distribution, which includes the error of the fit. It is
+    suited to large samples, of distributions of any weight.
 
     :param fitted: Number of values it is fitted to.
     :param excess: Mean of the logarithms of these.
@@ -59,8 +59,8 @@ class StudentTail:
     """
     Generalized Pareto distribution with the weight of Student's distribution with three degrees of freedom.
 
-    Only its scale is fitted, so small samples are sufficient. Lighter distributions have fewer values in the
-    tail than it says.
+    Only its scale is fitted, so small samples are sufficient. Distributions with lighter tails have fewer
+    values in the tail than it predicts.
 
     :param scale: Scale, in relation to the start of the tail.
     """

@@ -24,7 +24,7 @@ class NullSample:
     Sorted statistics without a change, and a tail fitted to the greatest of them.
 
     Up to the start of the tail, the p-value is the rank in the sample. Beyond, where a rank could not be less
-    than one by the size of the sample, the p-value is that of the tail.
+    than one by the size of the sample, the p-value is computed from the tail.
 
     :param ordered: The statistics in ascending order.
     :param start: Statistic at which the tail starts.

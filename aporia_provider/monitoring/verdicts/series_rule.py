@@ -1,8 +1,8 @@
 """
 Verdicts on the values of a metric in the buckets, with a promised rate of false alarms.
 
-A value is compared to the median of the last eight of the same season. Its deviation, in relation to the
-median deviation in the past, is ranked among those of the past, with a tail fitted to the greatest of them.
+A value is compared to the median of the last eight values of the same season. Its deviation, in relation to
+the median deviation in the past, is ranked among past deviations, with a tail fitted to the greatest of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class SeriesVerdict:
     :param expected: Typical value of a bucket of this season.
     :param low: Lower end of the expected range; None if a decrease is not judged.
     :param high: Upper end of the expected range.
-    :param p_value: Probability of such a deviation from the typical value if nothing changed.
+    :param p_value: Probability of a deviation from the typical value of at least this size if nothing
+        changed.
     :param threshold: P-value at or below which the outcome is ``fail``.
     :param reason: Why the outcome is ``insufficient``.
     """
@@ -94,7 +95,7 @@ def judge_series_history(
     """
     Judge every value of a series, as if each had been judged when it was the last one.
 
-    The parameters are those of :func:`judge_series`.
+    The parameters are the same as of :func:`judge_series`.
 
     :param acknowledged: Whether alerts are acknowledged at once. Otherwise they never are: the buckets in
         which there is an alarm are excluded from then on.
@@ -113,7 +114,7 @@ def judge_series_history(
 @dataclass(frozen=True)
 class PooledPast:
     """
-    Past of series that are judged together, such as those of the values of a segment.
+    Past of series that are judged together, such as the series of all values of a segment.
 
     Deviations are in relation to what is typical of their series, so a deviation of one is ranked among those
     of all. The more there are, the less the fitted tail has to be extrapolated.
@@ -142,9 +143,9 @@ def _null_of(past: Floats) -> NullSample | None:
 
 class Series:
     """
-    The buckets of a series, each of which is judged from those before it.
+    The buckets of a series, each judged from the buckets before it.
 
-    The parameters are those of :func:`judge_series`.
+    The parameters are the same as of :func:`judge_series`.
     """
 
     def __init__(
@@ -186,8 +187,8 @@ class Series:
 
         :param bucket: Index of the bucket.
         :param false_alarms_a_year: Promised number of false alarms of this series.
-        :param pool: Past of all series that are judged together; None to rank the value among those of this
-            series only.
+        :param pool: Past of all series that are judged together; None to rank the value among the values of
+            this series only.
         :raises ValueError: if the promised rate is not positive.
         """
         promised = SPENT * level_of_bucket(false_alarms_a_year, self._buckets_a_year)

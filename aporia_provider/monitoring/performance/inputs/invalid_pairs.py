@@ -73,6 +73,6 @@ def tied(ties: int, noun: str) -> str | None:
     if not ties:
         return None
     return (
-        f"{ties} {noun} have different labels with the same timestamp, of which the greatest is used: give "
+        f"{ties} {noun} have different labels with the same timestamp, so the greatest is used: give "
         "corrections a later timestamp"
     )

@@ -102,7 +102,7 @@ def _judge(prediction: Elements, label: Elements, scores: Numbers | None, releva
     unknown = np.bincount(label.rows[~relevances.given], minlength=count)
     # A query is unlabelled if none of its candidates has a label.
     labelled = label.given & ((named == 0) | (unknown < named))
-    # Relevances of other candidates than those of the prediction cannot be used.
+    # Relevances of candidates that the prediction does not contain cannot be used.
     comparable = ~prediction.given | (served == named)
     usable_labels = labelled & comparable & _all(label.rows, relevances.values >= 0, count)
     predicted = prediction.given

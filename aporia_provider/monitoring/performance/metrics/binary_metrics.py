@@ -108,7 +108,7 @@ def _balanced_accuracy(state: Binary, parameters: Parameters) -> MetricResult:
     """
     Return the mean of recall and specificity.
 
-    If all labels are of one class, it is the one that is defined (as in scikit-learn).
+    If all labels are of one class, only the recall of this class is used (as in scikit-learn).
     """
     confusion = confusion_of(state, parameters)
     rates = {name: RATES[name].bounded(confusion) for name in ("recall", "specificity")}

@@ -26,7 +26,9 @@ MOST_SHOWN = 100
 
 
 def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
-    """Return a metric: a rate averaged over classes (:attr:`Parameters.average`), or that of one class."""
+    """
+    Return a metric: a rate averaged over classes (:attr:`Parameters.average`), or the rate of one class.
+    """
 
     def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:

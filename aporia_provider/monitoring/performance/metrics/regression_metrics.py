@@ -102,7 +102,8 @@ def _of_r2(state: Regression, spread: Fraction, confidence: float) -> Interval |
     """
     Return the interval of R²; None if it is not accurate, since the labels are too far from zero.
 
-    R² does not depend on the mean of the labels in first order, so the ratio is that of two means.
+    R² does not depend on the mean of the labels in first order, so the error is the error of a ratio of
+    means.
     """
     mean = state.labels / state.labelled
     y2, y3, y4 = state.squared_labels, _moment(state, "y3"), _moment(state, "y4")
@@ -147,7 +148,7 @@ METRICS = (
     ),
     _regression("squared_error_sum", _total(_squared_errors), "sum of the squared errors", better=None),
     _regression("mape", _mape, "mean of |error / label|, as a ratio"),
-    _regression("wape", _wape, "sum of the absolute errors, divided by that of the absolute labels"),
+    _regression("wape", _wape, "sum of the absolute errors, divided by the sum of the absolute labels"),
     _regression("r2", _r2, "coefficient of determination", "higher"),
     _regression("rmsle", _rmsle, "root of the mean squared error of ln(1 + x)"),
 )

@@ -34,7 +34,7 @@ class PerformanceState(State):
     :param labelled: Number of rows whose prediction and label can be compared.
     :param faults: Number of rows that have a prediction and a label which cannot be compared, by reason (see
         :mod:`aporia_provider.monitoring.performance.inputs.invalid_pairs`).
-    :param ties: Number of rows with several different labels of the same time, of which one is used.
+    :param ties: Number of rows with several different labels of the same time. One of the labels is used.
     :param squared: Number of labelled rows of which the sums of squares are known, from which intervals are
         computed. It is 0 in states of older releases.
     """
@@ -78,7 +78,7 @@ class PerformanceState(State):
 
     @property
     def without_squares(self) -> str | None:
-        """Reason why means have no interval; None if the sums of squares are those of all labelled rows."""
+        """Reason why means have no interval; None if the sums of squares contain all labelled rows."""
         if self.squared == self.labelled:
             return None
         return (
@@ -136,7 +136,7 @@ def usable_rows(
         ``otherwise``.
     """
     usable = predicted & labelled_usably
-    # A row without a label is not unusable, since it may be labelled later; nor is one without a prediction.
+    # Rows without a label, which may be labelled later, and rows without a prediction are not unusable.
     unusable = predictions_given & labels_given & ~usable
     labelled = int(np.count_nonzero(usable))
     counted = tally(unusable, faults, otherwise)

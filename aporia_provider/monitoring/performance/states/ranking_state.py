@@ -140,7 +140,7 @@ def _hits(queries: Queries, relevant: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def _with_squares(terms: Mapping[str, Matrix]) -> dict[str, Any]:
-    """Return the sums of the terms, and those of their squares."""
+    """Return the sums of the terms and of their squares."""
     squares = {name: _sums(values**2) for name, values in terms.items()}
     return {
         **{name: _sums(values) for name, values in terms.items()},
