@@ -145,7 +145,7 @@ class AwsCredentials:
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token,
-            # Without a region, Sail requests that of the bucket from Amazon even if another endpoint is
+            # Without a region, Sail requests the bucket's region from Amazon, even if another endpoint is
             # given.
             "AWS_REGION": self.region or ("us-east-1" if self.endpoint_url else None),
             "AWS_ENDPOINT_URL": self.endpoint_url,

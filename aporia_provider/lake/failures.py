@@ -194,7 +194,7 @@ def response_error(
 
 
 def _denied_error(message: str, bucket: str, prefix: str, action: str, status: int | None) -> AporiaError:
-    # For objects encrypted with a KMS key, the denied action is not that of the request.
+    # For objects encrypted with a KMS key, the denied action is not the requested action.
     kms_action = re.search(r"\bkms:\w+", message)
     denied_action = kms_action[0] if kms_action else action
     location = f"prefix {prefix!r} of bucket {bucket!r}"

@@ -15,11 +15,11 @@ def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:
     Return whether a folder contains a Delta log, with at most one small request.
 
     :param uri: The folder.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :return: False also if access fails: reading the folder raises a better error.
     """
     if not uri.startswith("s3://"):
-        return os.path.isdir(Path(local_path(uri), "_delta_log"))  # noqa: PTH112 - that of Path raises
+        return os.path.isdir(Path(local_path(uri), "_delta_log"))  # noqa: PTH112 - Path.is_dir raises
     from botocore.exceptions import ClientError
 
     bucket, key = split_s3_uri(uri)

@@ -40,7 +40,7 @@ def seem_equal(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
     """
     Return whether a reader may treat the bounds of a file as its only value although it may have others.
 
-    Bounds of integers, booleans and dates are exact, and no reader treats those of timestamps as values.
+    Bounds of integers, booleans and dates are exact, and no reader treats bounds of timestamps as values.
     Doubles are treated as equal if a reader that rounds them may find them equal.
 
     :param low: Lower bound of each file.

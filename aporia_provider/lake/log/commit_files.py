@@ -139,7 +139,7 @@ class _S3Log:
             raise denied or TransientError(f"{self._uri} could not be listed") from None
         entries = {item["Key"].removeprefix(self._prefix): item for item in listing.get("Contents", [])}
         last = next(reversed(entries), "")
-        # The names after those of versions begin with other characters.
+        # The names that follow the versions begin with other characters.
         return entries, bool(listing.get("IsTruncated")) and _NUMBERED.match(last) is not None
 
 
@@ -156,7 +156,7 @@ def _last_where(holds: Callable[[int], bool], known: int) -> int:
 
 
 def _name(version: int) -> str:
-    """Return a name that sorts between the files of the version before and those of this version."""
+    """Return a name that sorts between the files of the previous version and of this version."""
     return f"{version:020}"
 
 

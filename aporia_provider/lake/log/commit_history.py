@@ -77,7 +77,7 @@ def read_history(
     Return the newest commits of a table. No data file and no checkpoint is read.
 
     :param uri: The table, see :attr:`.S3DataSource.uri`.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :param earlier: Result of an earlier call for the table. Only commits after it are read; on S3, if there
         are none, one request is sent.
     :param max_commits: Maximum number of commits in the result.

@@ -35,7 +35,7 @@ class CommitSummary:
     :param files_added: Number of added files.
     :param files_removed: Number of removed files.
     :param bytes_added: Total size of the added files.
-    :param null_counts: Physical names of columns to the numbers of nulls in the added rows; those of nested
+    :param null_counts: Physical names of columns to the numbers of nulls in the added rows; numbers of nested
         columns are joined by periods. Only columns whose number is known for each added file.
     :param changes_metadata: Whether the commit changes the schema or the properties.
     :param schema_change: Description of the changed columns; None if no column changed or it is unknown.

@@ -58,7 +58,7 @@ def copy_log(uri: str, credentials: AwsCredentials) -> Folder:
     """
     Copy the log of a table, without ``_last_checkpoint`` and without statistics that are not JSON.
 
-    The copy of a local table has links to all other files; that of a table on S3 has the deletion vector
+    The copy of a local table has links to all other files; the copy of a table on S3 has the deletion vector
     files named in the log, and no data.
 
     :param uri: The table.

@@ -52,7 +52,7 @@ def first_commit(
     :param column: Its timestamp column.
     :param start: Start of the range in microseconds since 1970.
     :param end: End, exclusive.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :raises aporia_provider.errors.NotFoundError: if none of the commits did.
     :raises aporia_provider.errors.ValidationError: if the log has no statistics of the column.
     """

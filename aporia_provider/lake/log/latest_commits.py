@@ -79,7 +79,7 @@ def log_end(uri: str, version: int, credentials: AwsCredentials | None = None) -
 
     :param uri: The table.
     :param version: The version relative to which it is returned.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :raises aporia_provider.errors.AporiaError: if S3 or the file system denies access, or S3 does not
         respond.
     """

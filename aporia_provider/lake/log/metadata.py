@@ -41,7 +41,7 @@ class TableMetadata:
 
 def identity(column: Mapping[str, Any], *, by_id: bool) -> str:
     """
-    Return a digest of a column's type, and of its physical names and ids including those of nested fields.
+    Return a digest of a column's type, physical names and ids, including names and ids of nested fields.
 
     :param column: The column in the schema of the log.
     :param by_id: Whether columns in files are identified by ids instead of physical names.

@@ -76,7 +76,7 @@ def latest_position(
     Return the position after the last commit of a table; :data:`BEFORE_CREATION` if it does not exist.
 
     :param uri: The table.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :param client: A boto3 client. Default: a new one.
     :raises aporia_provider.errors.AporiaError: if S3 or the file system denies access, or S3 does not
         respond.
@@ -99,7 +99,7 @@ def commits_after(
 
     :param uri: The table.
     :param position: The position.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :param client: A boto3 client. Default: a new one.
     :return: None if there are none, or if the table does not exist.
     :raises aporia_provider.errors.AporiaError: if S3 or the file system denies access, or S3 does not
@@ -140,7 +140,7 @@ def changes_rows(
 
     :param uri: The table.
     :param commits: The range.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :param client: A boto3 client. Default: a new one.
     :raises aporia_provider.errors.AporiaError: if S3 or the file system denies access, or S3 does not
         respond.

@@ -43,7 +43,7 @@ class DeltaLog:
     The log of a Delta table, opened at one version.
 
     :param uri: ``s3://bucket/key`` or ``file:///path``, see :attr:`.S3DataSource.uri`.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :param version: Version to open. Default: the latest.
     :raises aporia_provider.errors.NotFoundError: if the table or the bucket does not exist.
     :raises aporia_provider.errors.AuthenticationError: if S3 denies access, naming bucket, prefix and action.

@@ -51,7 +51,7 @@ def trust_web_identity(
     :param audience: Audience of its tokens.
     :param subject: Subject of its tokens, such as ``system:serviceaccount:airflow:worker``. Default: any
         identity of the provider may assume the role.
-    :raises aporia_provider.errors.ValidationError: if the ARN is not that of an OpenID Connect provider.
+    :raises aporia_provider.errors.ValidationError: if the ARN does not identify an OpenID Connect provider.
     """
     _, separator, issuer = provider_arn.partition(":oidc-provider/")
     if not separator or not issuer:

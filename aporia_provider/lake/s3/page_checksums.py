@@ -23,7 +23,7 @@ _BUFFER_SIZE = 1 << 16
 _HEADER_SIZE = 32
 _NEXT_I32_FIELD = 0x15
 """
-First byte of an i32 field in Thrift's compact protocol if its id is one greater than that of the field
+First byte of an i32 field in Thrift's compact protocol if its id is one greater than the id of the field
 before.
 """
 
