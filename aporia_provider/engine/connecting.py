@@ -119,7 +119,7 @@ def _create_session_without_token(endpoint: Endpoint) -> SparkSession:
         def token(self) -> None:
             return None
 
-    # As remote() does, so that the functions of pyspark are those of Spark Connect.
+    # As remote() does, so that pyspark uses the functions of Spark Connect.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     session = SparkSession.builder.channelBuilder(Channel(endpoint.url)).create()
     return cast("pyspark.sql.SparkSession", session)

@@ -156,7 +156,7 @@ _KNOWN_ERRORS = (
     ),
     _KnownError(
         "Encountered object with invalid path",
-        "its log names files by absolute or invalid paths, as that of a shallow clone does. "
+        "its log names files by absolute or invalid paths, as the log of a shallow clone does. "
         f"Make a deep clone of it, or {APACHE_SPARK}",
     ),
     _KnownError(

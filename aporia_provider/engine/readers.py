@@ -119,7 +119,7 @@ engine is the embedded one.
 
 def _sample(frame: DataFrame, size: float, sample_by: str | None) -> DataFrame:
     # DataFrame.sample() is not used: a repeated sync must read the same rows, and Sail ignores the seed. The
-    # columns are sorted, since Spark sorts those of JSON files and Sail does not.
+    # columns are sorted, since Spark sorts the columns of JSON files and Sail does not.
     sample_columns = [sample_by] if sample_by is not None else sorted(_hashable_columns(frame))
     texts = (f"cast({quoted(name)} AS string)" for name in sample_columns)
     return frame.where(f"pmod(xxhash64({', '.join(texts)}), {_SAMPLE_PARTS}) < {round(size * _SAMPLE_PARTS)}")

@@ -115,7 +115,8 @@ def is_sail(spark: SparkSession) -> bool:
     """
     Return whether the engine of a session is Sail, as the embedded engine is.
 
-    ``spark.version`` is the version of Spark that Sail emulates, and ``version()`` returns that of Sail.
+    ``spark.version`` is the version of Spark that Sail emulates, and ``version()`` returns the version of
+    Sail.
     """
     return not spark.sql("SELECT version()").collect()[0][0].startswith(spark.version)
 

@@ -58,7 +58,7 @@ def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
 
 def rows_in_id_range(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
     """
-    Return the rows whose ids are in a range; all rows if the type of their ids differs from that of the
+    Return the rows whose ids are in a range; all rows if the type of their ids differs from the type of the
     range.
 
     :param frame: The rows.
@@ -162,7 +162,7 @@ def _latest_labels(known: DataFrame, actuals: DataFrame, labels: Mapping[str, st
     ]
     ranked = known.selectExpr(
         _ID,
-        # Sail compares structs that contain nulls in an order that depends on that of the rows.
+        # Sail compares structs that contain nulls in an order that depends on the order of the rows.
         f"coalesce({microseconds(_KNOWN)}, {_BEFORE_ALL_TIMES}) AS {_TIME_MICROS}",
         f"struct({', '.join(labels)}) AS {_LABEL}",
         f"struct({', '.join(rank_columns)}) AS {_RANK}",

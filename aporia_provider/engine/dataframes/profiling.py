@@ -47,8 +47,8 @@ def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True)
     """
     Return the profile of rows, computed by the engine.
 
-    Outcomes with a query id, of which a query consists of many rows, have states of all rows only, and none
-    of the terms of segments: a condition may be true for some of the candidates of a query.
+    For outcomes with a query id, whose queries consist of many rows, there are states of all rows only, and
+    none of the terms of segments: a condition may be true for some of the candidates of a query.
 
     :param frame: Columns, see :func:`profile_columns`.
     :param plan: The states to compute.

@@ -50,7 +50,7 @@ def _is_needed(name: str) -> bool:
 
 def _module_search_path() -> Iterator[str]:
     """
-    Yield the module search path of the engine: that of the task without the working folder.
+    Yield the module search path of the engine: the task's path without the working folder.
 
     Other users may be able to write to the working folder. It is kept only if it contains this package.
     """
