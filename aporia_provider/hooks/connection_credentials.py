@@ -19,7 +19,7 @@ def credentials_of(hook: AwsBaseHook) -> AwsCredentials:
     Return the credentials of a hook's connection.
 
     :param hook: The hook.
-    :raises aporia_provider.errors.AuthenticationError: if there are none, or AWS refuses to give them.
+    :raises aporia_provider.errors.AuthenticationError: if there are none, or AWS refuses to issue them.
     :raises aporia_provider.errors.TransientError: if AWS does not respond.
     """
     from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError

@@ -50,8 +50,7 @@ class DatasetConnector:
         :param check_rows: Whether to read and validate the rows as well.
         :param if_exists: See :meth:`aporia_provider.api.AporiaApi.connect_dataset`.
         :return: ``{"dataset", "status", "table_uri", "preflight", "table_version", "rows"}``.
-        :raises aporia_provider.errors.ValidationError: if the validation finds problems, all of which are
-            listed.
+        :raises aporia_provider.errors.ValidationError: if the validation finds problems; all are listed.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read, or the call fails.
         """
         checked: dict[str, Any] = {"preflight": "skipped", "table_version": None, "rows": None}

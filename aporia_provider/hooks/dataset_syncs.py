@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CREDENTIALS_SECONDS = 300.0
-"""Time in seconds after which credentials are fetched again, since those of an assumed role expire."""
+"""Time in seconds after which credentials are fetched again, since credentials of an assumed role expire."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class DeltaLakeHook(BaseHook):
     """
     Hook that reads the log of Delta tables without reading their data.
 
-    Credentials are fetched from the connection for each use, because those of an assumed role expire.
+    Credentials are fetched from the connection for each use, because credentials of an assumed role expire.
 
     :param aws_conn_id: Airflow AWS connection with static keys, a session token, an assumed role, a profile
         or a web identity, and optionally a custom endpoint and region. None uses the ambient credentials of
@@ -80,7 +80,7 @@ class DeltaLakeHook(BaseHook):
         """
         Fetch credentials as ``storage_options`` of ``deltalake``, for tables that a task writes.
 
-        The options are secret, and those of an assumed role expire: fetch them where they are used. For
+        The options are secret, and expire if a role is assumed: fetch them where they are used. For
         errors see :meth:`get_credentials`.
         """
         return self.get_credentials().delta_options()

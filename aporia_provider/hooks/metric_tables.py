@@ -144,7 +144,7 @@ def _write(
 
 def table_uris(location: str) -> tuple[str, str]:
     """
-    Return the URIs of the table of profile metrics and of that of drift metrics.
+    Return the URIs of the table of profile metrics and of the table of drift metrics.
 
     :param location: Location to which the names of the tables are appended.
     :raises aporia_provider.errors.ValidationError: if it is not valid.
@@ -157,7 +157,7 @@ def table_uris(location: str) -> tuple[str, str]:
 
 @contextmanager
 def _errors_converted(uri: str, aws_conn_id: str | None) -> Iterator[dict[str, str]]:
-    """Yield options of delta-rs; convert its errors to those of this project."""
+    """Yield options of delta-rs; convert its errors to errors of this package."""
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
     from aporia_provider.lake.credentials import AwsCredentials
     from aporia_provider.lake.failures import delta_error

@@ -182,8 +182,8 @@ class MetricsHook(AporiaHook):
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``confidence`` …
         :return: JSON form of a :class:`~aporia_provider.segment_comparisons.SegmentComparison`.
-        :raises aporia_provider.errors.ValidationError: if the metric is not such a rate, or cannot be
-            computed for a term.
+        :raises aporia_provider.errors.ValidationError: if the metric is not a rate of labelled rows, or
+            cannot be computed for a term.
         """
         from aporia_provider.backend.metrics.segment_comparison import TermPair, compare_terms
 

@@ -32,13 +32,13 @@ class SegmentsHook(AporiaHook):
         :param segment: The segment, also as a dict of its parameters.
         :param if_exists: If the model has a segment of this name, ``match`` succeeds if it is identical and
             fails otherwise, ``skip`` keeps the existing one, and ``fail`` always fails.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         with self.get_conn() as api:
             return api.create_segment(model_id, _segment(segment), if_exists=if_exists)
 
     def list_segments(self, model_id: str) -> list[RegisteredSegment]:
-        """Return the segments of a model, oldest first, those of filters of custom metrics included."""
+        """Return the segments of a model, oldest first, including segments of filters of custom metrics."""
         with self.get_conn() as api:
             return api.list_segments(model_id)
 
@@ -84,7 +84,7 @@ class SegmentsHook(AporiaHook):
         :param model_id: Id of the model.
         :param custom_metric: The custom metric, also as a dict of its parameters.
         :param if_exists: See :meth:`create_segment`.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         with self.get_conn() as api:
             return api.create_custom_metric(model_id, _custom_metric(custom_metric), if_exists=if_exists)

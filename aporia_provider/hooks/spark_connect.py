@@ -38,7 +38,7 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
     :return: The URL of the connection, the given engine, or the configured engine. It may contain a token.
     :raises aporia_provider.errors.NotFoundError: if the connection does not exist.
     :raises aporia_provider.errors.ValidationError: if both parameters are given, or if settings of the
-        connection are invalid, all of which are listed.
+        connection are invalid; all are listed.
     """
     if not spark_conn_id:
         return engine or settings.engine()

@@ -141,7 +141,7 @@ class SyncHook(AporiaHook):
         :param engine: See :meth:`sync_dataset`.
         :raises aporia_provider.errors.AporiaError: if the engine is invalid, or the backend cannot be opened.
         """
-        # Faults of the configuration are those of no dataset.
+        # Faults of the configuration belong to no dataset.
         engine_for(self.spark_conn_id, engine), settings.engine_limits()
         with self._syncs(engine) as syncs:
             for dataset in datasets:
