@@ -96,8 +96,8 @@ class OpenedAlert:
     An open alert whose asset event is emitted.
 
     :param environment: Environment of the model.
-    :param model_version: Name of the version that the event refers to: that of the alert, or the latest
-        version of the model if the alert is about all versions.
+    :param model_version: Name of the version that the event refers to: the version of the alert, or the
+        latest version of the model if the alert is about all versions.
     :param alert: The alert.
     """
 
@@ -158,7 +158,7 @@ def webhook_body(alert: Alert, environment: str, page_url: str | None = None) ->
     """
     Return an alert as the JSON that the webhooks of the protocol receive.
 
-    The ten keys are those of the documentation of the protocol's webhook integration. The alert of a value of
+    The ten keys are documented for the protocol's webhook integration. The alert of a value of
     a segment has the key ``segment`` as well.
 
     :param alert: The alert.

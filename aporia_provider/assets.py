@@ -168,8 +168,8 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
     if not uri.netloc or len([segment for segment in uri.path.split("/") if segment]) not in (1, 2, 3):
         raise ValueError(
-            "The URI of an aporia asset is aporia://<environment>/<model>, that of a version "
-            "aporia://<environment>/<model>/<version>, and that of a dataset "
+            "The URI of an aporia asset is aporia://<environment>/<model>, of a version "
+            "aporia://<environment>/<model>/<version>, and of a dataset "
             "aporia://<environment>/<model>/<version>/<role>"
         )
     return uri

@@ -34,7 +34,7 @@ else:
 T = TypeVar("T")
 
 MAX_TEXT = 100_000
-"""Maximum length of a string in characters, such as that of a query."""
+"""Maximum length of a string in characters, such as a query."""
 MAX_FAULTS = 100
 """Maximum number of problems that an error lists; it has the number of the others."""
 MAX_TITLE = 255
@@ -75,7 +75,7 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
     placeholders: ClassVar[Mapping[str, Any]] = {}
     """
     Valid values of fields that the checks of several fields ignore. They are validated in place of faulty
-    values, so that an error lists the faults of single fields and those of several fields.
+    values, so that an error lists the faults of single fields and of combinations of fields.
     """
 
     @model_validator(mode="wrap")
@@ -143,7 +143,7 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
         """
         Validate the values again, for instance after rendering templates, and return a new instance.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**values)

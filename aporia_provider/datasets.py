@@ -39,7 +39,7 @@ class DatasetConnection(PublicModel):
     :param raw_inputs: Raw input names to columns.
     :param schedule: Cron expression (five fields, UTC) of the times at which a sync is due.
     :param enabled: Whether the dataset is synced.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (
@@ -137,7 +137,7 @@ class DatasetConnection(PublicModel):
         """
         Parse the body of a request that connects a dataset.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         sync = body.get("sync")
         if sync is not None and not isinstance(sync, Mapping):

@@ -24,7 +24,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _ADVICE = {
     "http": "write s3://bucket/key instead of the URL of an object",
     "https": "write s3://bucket/key instead of the URL of an object",
-    "dbfs": "write the s3:// location that is mounted there (DESCRIBE DETAIL shows that of a table)",
+    "dbfs": "write the s3:// location that is mounted there (DESCRIBE DETAIL shows the location of a table)",
     "arn": "write s3://bucket/key, or the alias of an access point in place of the bucket",
 }
 

@@ -39,7 +39,7 @@ class MetricResult:
     :param left_out: Number of rows of the data and of the baseline with a value that cannot be used, such as
         an infinite number or an undeclared class. Missing values are not counted.
     :param reason: Why there is no value, or notes on it: values that were left out, estimates.
-    :param shortage: Available and required number of the samples of which there are too few. Not part of the
+    :param shortage: Available and required number of samples, where there are too few. Not part of the
         JSON form.
     """
 

@@ -83,7 +83,7 @@ class MetricDataset(PublicModel):
 
     @model_serializer(mode="wrap")
     def _without_an_absent_segment(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A baseline without a segment has that of the data; one whose segment is None has all rows.
+        # A baseline without a segment has the segment of the data; with None as segment, it has all rows.
         dumped: dict[str, Any] = serialize(self)
         if "segment" not in self.model_fields_set:
             dumped.pop("segment", None)
@@ -200,7 +200,7 @@ class MetricsQuery(PublicModel):
         """
         Parse the body of a request.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         if not isinstance(body, Mapping):
             raise ValidationError(f"A query is a dict with model_id and metrics, not {type(body).__name__}")

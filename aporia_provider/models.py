@@ -107,7 +107,7 @@ class Model(PublicModel):
     :param retention: How long the states of the serving dataset and the actuals are kept, such as
         ``hourly for 30 days, daily for 2 years``; see :class:`~aporia_provider.retention.Retention`. It
         begins with the aggregation period. Default: all are kept for ever. Not part of Aporia's protocol.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     id: Name
@@ -132,7 +132,7 @@ class Model(PublicModel):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body of the request that creates the model."""
-        # Without both, the request is byte for byte equal to that of the official SDK.
+        # Without both, the request is byte for byte equal to the request of the official SDK.
         own = ("aggregation_period", "retention")
         return self.model_dump(exclude={name for name in own if not getattr(self, name)})
 
@@ -147,7 +147,7 @@ class Monitor(PublicModel):
     :param configuration: Configuration (protocol reference, section 1.10), stored unchanged.
     :param is_active: Whether the monitor is enabled.
     :param custom_alert_description: Text of its alerts.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "scheduling", "configuration")
@@ -175,7 +175,7 @@ class Monitor(PublicModel):
         """
         Parse the body of a request that creates a monitor.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         return cls(**body)
 
@@ -202,7 +202,7 @@ class EvaluationRequest(PublicModel):
 
 def finite_numbers(values: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
     """
-    Convert numbers, also those of other libraries such as ``numpy.float32``, to JSON numbers.
+    Convert numbers, including types of other libraries such as ``numpy.float32``, to JSON numbers.
 
     :param values: Numbers by name.
     :return: The numbers by name, and a problem for each value that is not a finite number.

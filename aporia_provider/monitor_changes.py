@@ -48,7 +48,7 @@ class ApplyRequest(PublicModel):
     :param delete_others: Whether other monitors of the model are deleted, with their alerts.
     :param delete_prefix: Start of the names of other monitors that are deleted, with their alerts.
     :param dry_run: Whether nothing is changed.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     model_id: Name
@@ -61,7 +61,7 @@ class ApplyRequest(PublicModel):
         """
         Check the names and the configurations.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         names = Counter(monitor.name for monitor in self.monitors)
         problems = [f"{name}: there are {n} monitors of this name" for name, n in names.items() if n > 1]

@@ -1,4 +1,4 @@
-"""Retention of the states of a model, written in words."""
+"""Retention of the states of a model, written as text such as ``hourly for 30 days``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RetentionSpan:
 
     :param level: One of :data:`LEVELS`.
     :param count: Number of units; None to keep them for ever.
-    :param unit: One of :data:`UNITS`. Months and years are those of the calendar.
+    :param unit: One of :data:`UNITS`. Months and years are calendar months and years.
     """
 
     level: str
@@ -84,7 +84,7 @@ class Retention:
 
         Numbers up to twelve may be words. The last span may be ``for ever``.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         faults: list[str] = []
         spans = [span for part in text.split(",") if (span := _span(part.strip(), faults)) is not None]
@@ -134,7 +134,7 @@ def _span(part: str, faults: list[str]) -> RetentionSpan | None:
     """Return a span; None, with the faults added to a list, if it cannot be read."""
     found = _PART.fullmatch(part)
     if found is None:
-        faults.append(f"{part!r} is not a span such as those of {_EXAMPLE!r}")
+        faults.append(f"{part!r} is not a span as in {_EXAMPLE!r}")
         return None
     level, ever, number, unit = found.groups()
     known = len(faults)

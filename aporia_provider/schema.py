@@ -118,7 +118,7 @@ class VersionSchema(PublicModel):
     :param feature_importance: Feature names to importances.
     :param mapping: ``batch_id_column_name`` (a raw input), ``relevance_column_name`` (a prediction) and
         ``actual_relevance_column_name`` (an actual) of a ranking model.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (
@@ -184,7 +184,7 @@ class VersionSchema(PublicModel):
         """
         Parse the body of a request that creates a version.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         fields = body.get("version_schema")
         if not isinstance(fields, Mapping):

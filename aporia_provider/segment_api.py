@@ -23,8 +23,8 @@ class SegmentApi(Protocol):
         """
         Register a segment of a model.
 
-        Its conditions are checked against the fields of all versions; where their types differ, those of the
-        latest version count. The next sync of each dataset computes the states of the segment.
+        Its conditions are checked against the fields of all versions; where their types differ, the types of
+        the latest version count. The next sync of each dataset computes the states of the segment.
 
         :param model_id: Id of the model, which has a version.
         :param segment: The segment.

@@ -24,8 +24,8 @@ class TermChange:
     :param change: ``after`` minus ``before``.
     :param low: Lower bound of the interval of ``change``.
     :param high: Upper bound of the interval.
-    :param p_value: Probability of such a change if the metric of the term has not changed; None if it is not
-        reliable.
+    :param p_value: Probability of a change of at least this size if the metric of the term has not changed;
+        None if it is not reliable.
     :param adjusted_p_value: The same, adjusted for the number of all terms of all segments.
     :param named: Whether ``adjusted_p_value`` is so low that the metric of the term has changed.
     :param samples: Number of rows in the later period, from which the metric is computed.
@@ -54,7 +54,7 @@ class TermChange:
 
     @property
     def weight(self) -> float:
-        """Size by which terms are sorted: that of the contribution, or of the change if there is none."""
+        """Size by which terms are sorted: of the contribution or, if there is none, of the change."""
         size = self.change if self.contribution is None else self.contribution
         return 0.0 if size is None else abs(size)
 

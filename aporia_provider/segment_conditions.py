@@ -82,7 +82,7 @@ def terms_of_values(values: Sequence[str | float], name: str, type_: str) -> lis
     :param values: Texts, booleans or numbers.
     :param name: Qualified name of the field.
     :param type_: Its type.
-    :raises aporia_provider.errors.ValidationError: if values do not fit the type, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if values do not fit the type; all are listed.
     """
     literals = [_literal(value, type_) for value in values]
     problems = [

@@ -22,7 +22,7 @@ class SegmentFile(PublicModel):
     :param model: Id of the model.
     :param segments: The segments. An intersection is after the segments that it names.
     :param custom_metrics: The custom metrics.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     model: Name
@@ -51,8 +51,7 @@ def parse_segment_file(text: str) -> SegmentFile:
     Parse segments and custom metrics in YAML.
 
     :param text: YAML with the key ``model``, and ``segments``, ``custom_metrics`` or both.
-    :raises aporia_provider.errors.ValidationError: if it is not YAML, or there are problems, all of which are
-        listed.
+    :raises aporia_provider.errors.ValidationError: if it is not YAML, or there are problems; all are listed.
     """
     return SegmentFile(**load_mapping(text, _KEYS))
 

@@ -17,7 +17,7 @@ from aporia_provider.segment_conditions import Term, field_named, terms_between,
 from aporia_provider.segment_values import label_of
 
 MAX_SEGMENTS: Final = 100
-"""Maximum number of segments of a model, those of the filters of custom metrics included."""
+"""Maximum number of segments of a model, including segments of the filters of custom metrics."""
 MAX_TERMS: Final = 100
 """Maximum number of terms of a segment."""
 MAX_MODEL_TERMS: Final = 500
@@ -28,7 +28,7 @@ FILTER_PREFIX: Final = "filter: "
 """Start of the names of the segments that are made for the filters of custom metrics."""
 
 FILTER_LABEL: Final = "true"
-"""Label of the only term of such a segment."""
+"""Label of the only term of a segment of a filter."""
 
 _KINDS = ("values", "edges", "conditions", "intersection")
 
@@ -37,7 +37,7 @@ _Condition = tuple[Annotated[str, Field(max_length=MAX_CONDITION)], Annotated[st
 
 class Segment(PublicModel):
     """
-    A segment of a model: terms, each of which is a part of the rows.
+    A segment of a model: terms, which select parts of the rows.
 
     It has ``field`` with ``values`` or ``edges``, or ``conditions``, or ``intersection``. Terms may overlap,
     and need not contain all rows.
@@ -46,11 +46,11 @@ class Segment(PublicModel):
     :param field: Name of a field, such as ``age`` or ``features.age``.
     :param values: Values of the field. Each is a term, whose label is the value.
     :param edges: Increasing numbers. Two successive ones are the bounds of a term, whose label is the lower
-        one. The lower bound belongs to the term; the upper one does not, except that of the last term.
+        one. The lower bound belongs to the term; the upper one does not, except for the last term.
     :param conditions: Pairs of a condition, such as ``age > 70 and plan = 'gold'``, and its label.
     :param intersection: Names of two segments of the model. Each pair of their terms is a term, whose label
         is ``"<label of the first> & <label of the second>"``. Later changes of the two do not matter.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "field", "values", "conditions", "intersection")
@@ -76,7 +76,7 @@ class Segment(PublicModel):
             advice = "requires field" if self.field is None else "must not be given with field"
             yield f"{given[0]} {advice}"
         if self.name.startswith(FILTER_PREFIX):
-            yield f"names that start with {FILTER_PREFIX!r} are those of the filters of custom metrics"
+            yield f"names that start with {FILTER_PREFIX!r} are reserved for the filters of custom metrics"
         if self.edges is not None:
             yield from self._faults_of_edges(self.edges)
         yield from self._faults_of_labels()
@@ -121,7 +121,7 @@ class Segment(PublicModel):
 
         :param types: Fields of the model, such as ``features.age``, and their types.
         :param terms_of: Names of the other segments of the model, and their terms.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         if self.conditions is not None:
             return [(label, condition) for condition, label in self.conditions]

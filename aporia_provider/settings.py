@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aporia_provider.engine.limits import EngineLimits
 
 PAGE_PREFIX = "/aporia"
-"""Path of the web page below that of Airflow's API server."""
+"""Path of the web page below the path of Airflow's API server."""
 
 
 def database_url() -> str:

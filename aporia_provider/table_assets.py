@@ -40,7 +40,7 @@ def delta_table_asset(
     :param aws_conn_id: AWS connection used to read the log. It is used only if ``watch`` is set, as are the
         following parameters.
     :param poll_interval: Seconds between polls, at least 5.
-    :param data_changes_only: Whether to emit no event for commits that change no rows, such as those of
+    :param data_changes_only: Whether to emit no event for commits that change no rows, such as commits of
         OPTIMIZE.
     :return: An asset whose URI and name are ``x-delta://bucket/key``, percent-encoded as far as necessary. It
         is not the asset ``s3://bucket/key``.
@@ -64,7 +64,7 @@ def delta_table_asset(
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:
-    """Return the OpenLineage dataset of the asset's table, which is that of its folder."""
+    """Return the OpenLineage dataset of the asset's table, identified by its folder."""
     from aporia_provider.lineage import location_dataset
 
     # Airflow passes the URI of a local table with a single slash.

@@ -45,7 +45,7 @@ def repeated(names: list[str]) -> Iterator[str]:
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that refuses mappings with repeated keys, of which YAML libraries keep the last."""
+    """A loader that rejects mappings with repeated keys, where YAML libraries keep the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         own = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != _MERGE]

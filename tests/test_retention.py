@@ -43,7 +43,7 @@ def test_spans_end_now_in_calendar_units() -> None:
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        ("", ["'' is not a span such as those of 'hourly for 30 days, daily for 2 years'"]),
+        ("", ["'' is not a span as in 'hourly for 30 days, daily for 2 years'"]),
         (
             "dayly for 0 dais, forever, monthly for 900 years",
             [
@@ -51,7 +51,7 @@ def test_spans_end_now_in_calendar_units() -> None:
                 "in 'dayly for 0 dais', '0' is not a whole number of at least 1",
                 "in 'dayly for 0 dais', 'dais' is not one of hours, days, weeks, months, years; "
                 "did you mean 'days'?",
-                "'forever' is not a span such as those of 'hourly for 30 days, daily for 2 years'",
+                "'forever' is not a span as in 'hourly for 30 days, daily for 2 years'",
                 "'monthly for 900 years' is longer than 200 years; write 'monthly for ever'",
             ],
         ),

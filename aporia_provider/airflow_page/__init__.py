@@ -1,1 +1,1 @@
-"""The web page inside Airflow: its users are those of Airflow's auth manager."""
+"""The web page inside Airflow, whose users come from Airflow's auth manager."""

@@ -12,7 +12,7 @@ def server_url(host: str, port: int | None, *, scheme: str = "https") -> str:
     Return the URL of a server, with the path in ``host`` if there is one.
 
     :param host: Host name, or URL with or without a port.
-    :param port: Port. Default: that of the URL or of the scheme.
+    :param port: Port. Default: the port of the URL or of the scheme.
     :param scheme: Scheme of the URL if ``host`` has none.
     :raises aporia_provider.errors.ValidationError: if the port is invalid or given twice. The message does
         not contain ``host``, which may contain a password.

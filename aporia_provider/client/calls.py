@@ -52,7 +52,7 @@ class Calls(MonitorCalls, SegmentCalls):
         Every call does so before its first request. This project's server is asked for it once.
 
         :raises aporia_provider.errors.AuthenticationError: if the token belongs to another environment than
-            the one that was given.
+            the named one.
         """
         return (yield from self._environment.resolved())
 
@@ -125,7 +125,7 @@ class Calls(MonitorCalls, SegmentCalls):
         return settled(reply, subject, there[0]["id"], compared(there[0], body, subject), if_exists)
 
     def get_model_versions(self, model_id: str, name: str | None = None) -> Call[list[Version]]:
-        """Return the versions of a model, oldest first, or only the one of the given name."""
+        """Return the versions of a model, oldest first, or only the version with the given name."""
         query = "" if name is None else f"?name={segment(name, 'version')}"
         path = f"{_model(model_id)}/versions{query}"
         reply = yield Request(f"Listing the versions of model {model_id!r}", "GET", path)

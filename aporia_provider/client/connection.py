@@ -30,9 +30,9 @@ class Connection:
 
     :param base_url: URL of the server, with scheme ``http`` or ``https``.
     :param token: Token of the environment.
-    :param environment: Environment that all calls read and write; None for that of the token. Before the
-        first call, this project's server is asked for it, and the call fails if the token belongs to another
-        environment.
+    :param environment: Environment that all calls read and write; None for the environment of the token.
+        Before the first call, this project's server is asked for it, and the call fails if the token belongs
+        to another environment.
     :param default_environment: Environment if none is given and the server returns none.
     :param timeout: Timeout of a request in seconds without progress.
     :param verify_ssl: Whether to verify the server's certificate.

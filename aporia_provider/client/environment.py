@@ -36,7 +36,7 @@ class Environment:
     This project's server returns the environment of the token. The protocol does not define a request for it.
 
     :param base_url: URL of the server.
-    :param named: Environment that the caller named; None for that of the token.
+    :param named: Environment that the caller named; None for the environment of the token.
     :param default: Environment if neither the caller nor the server names one.
     """
 
@@ -49,7 +49,7 @@ class Environment:
 
     @property
     def name(self) -> str | None:
-        """The environment; None if it is not resolved yet."""
+        """The environment; None if it has not been resolved yet."""
         if self.server is not None:
             return self.server.environment
         return self._named or (self._default if self.is_known else None)

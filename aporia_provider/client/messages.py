@@ -32,7 +32,7 @@ class Request:
     :param description: Description that begins an error message: ``"Deleting model m"``.
     :param path: Path and query, percent-encoded.
     :param body: JSON value, or None to send no body.
-    :param timeout: Timeout in seconds if longer than that of the client.
+    :param timeout: Timeout in seconds if longer than the client's timeout.
     :param secrets: Strings in the body that must not appear in messages.
     :param repeatable: Whether the request may be repeated if the server may have received it.
     """

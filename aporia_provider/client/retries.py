@@ -26,7 +26,7 @@ class Retries:
 
     :param attempts: Maximum number of requests, including the first one.
     :param first_wait: Bound of the first delay in seconds.
-    :param longest_wait: Bound of every delay in seconds, including those that the server gives.
+    :param longest_wait: Bound of every delay in seconds, including delays that the server requests.
     :raises aporia_provider.errors.ValidationError: if there is no attempt or a delay is negative.
     """
 

@@ -64,7 +64,7 @@ def infer_schema(
     :param raw_inputs: Raw input columns, or a mapping of them to field types.
     :param exclude: Columns that are not fields: id, timestamp, labels.
     :param overrides: Column names to field types; None excludes the column.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     types_by_column = dict(_columns(columns))
     overrides_by_role = {

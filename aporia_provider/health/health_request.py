@@ -36,7 +36,7 @@ class HealthRequest(PublicModel):
     :param until: Time of the check: the end of the periods of metrics, and of the last window of monitors
         that is considered. Default: the current time.
     :param evaluate: Whether the monitors are evaluated first.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     model_id: Name

@@ -55,7 +55,7 @@ class MetricCondition(PublicModel):
         :class:`~aporia_provider.metrics.MetricDatasets`.
     :param parameters: Other parameters of the metric, such as ``threshold``, ``minimum`` or ``confidence``;
         see :class:`~aporia_provider.metrics.MetricParameters`.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (

@@ -44,7 +44,7 @@ class MetricsExport:
 
     def rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """
-        Compute the rows of profile metrics and those of drift metrics.
+        Compute the rows of profile metrics and of drift metrics.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
         :raises aporia_provider.errors.ValidationError: if the server does not return the schema of the
@@ -133,7 +133,7 @@ class MetricsExport:
 
     @property
     def _serving(self) -> Subject:
-        """Return the rows of the windows and of the one before."""
+        """Return the rows of the windows and of the previous window."""
         return self._within(self.request.previous[0], len(self._windows) + 1)
 
     def _within(self, start: datetime, windows: int, baseline: Mapping[str, Any] | None = None) -> Subject:
@@ -210,7 +210,7 @@ class MetricsExport:
         if length is not None:
             window = {"dataset_type": "serving", "time_period": length}
             return self._distances(self._within(self._windows[0][0], len(self._windows), window))
-        # Months differ in length, so each needs a baseline of its own.
+        # Months differ in length, so each needs a separate baseline.
         found: Results = {}
         for before, (start, end) in zip([self.request.previous, *self._windows], self._windows, strict=False):
             data = self._data("serving", start, end)

@@ -111,13 +111,13 @@ class MonitorConfiguration:
 
     @property
     def aggregation(self) -> Span:
-        """Length of the parts of the baseline. Default: that of the focal windows."""
+        """Length of the parts of the baseline. Default: the length of the focal windows."""
         given = self.baseline.aggregation_period if self.baseline else None
         return Span.of(given) if given else self.focal.period
 
     @property
     def segment(self) -> tuple[str, str | None] | None:
-        """The segment and its value, None for each value by itself; None for all rows."""
+        """Name of the segment, and its value or None for each value separately; None for all rows."""
         segment = self.identification.segment
         return None if segment is None or segment.group is None else (segment.group, segment.value)
 
@@ -152,7 +152,7 @@ def parse_configuration(type_: str, body: Mapping[str, Any]) -> MonitorConfigura
 
     :param type_: Type of the monitor.
     :param body: ``configuration`` of its registration: ``identification`` and ``configuration``.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     try:
         parsed = _Body(**body)

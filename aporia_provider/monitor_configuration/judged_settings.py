@@ -46,7 +46,7 @@ class MonitoredModel(Part):
     The model.
 
     :param id: Id of the model.
-    :param version: None for each active version by itself, ``all_versions`` for their union, ``latest``, or
+    :param version: None for each active version separately, ``all_versions`` for their union, ``latest``, or
         the name or id of a version.
     """
 

@@ -32,7 +32,7 @@ class RangeRule(Rule):
 
 
 class RatioRule(Rule):
-    """Limits of the value divided by that of the baseline."""
+    """Limits of the value divided by the value of the baseline."""
 
     name: Literal["RATIO"]
     min: Number | None = None

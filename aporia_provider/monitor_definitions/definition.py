@@ -48,9 +48,9 @@ class MonitorDefinition(PublicModel):
     :param predictions: Predictions that are judged.
     :param actuals: Labels that are judged, by the name of the prediction.
     :param version: Name of the only version that is judged, ``latest``, or ``all_versions`` for the union of
-        all. Default: each active version by itself.
+        all. Default: each active version separately.
     :param segment: Name of a segment whose rows are judged, and compared with rows of the same segment.
-    :param segment_value: The only value of the segment that is judged. Default: each value by itself.
+    :param segment_value: The only value of the segment that is judged. Default: each value separately.
     :param period: Length of the windows that are judged, such as ``6h``, ``1d``, ``2w`` or ``1M``; of
         ``table_freshness``, time between verdicts. Default: ``1d``, and ``1h`` of ``table_freshness``.
     :param delay: Time between the end of a window and the time at which it is judged.
@@ -58,8 +58,8 @@ class MonitorDefinition(PublicModel):
         ``training`` for limits of distances and values, 18 weeks where values are learned, else two weeks.
     :param min: Smallest value that passes.
     :param max: Greatest value that passes; for drift, greatest distance from the baseline.
-    :param min_ratio: Smallest value that passes, divided by that of the baseline.
-    :param max_ratio: Greatest value that passes, divided by that of the baseline.
+    :param min_ratio: Smallest value that passes, divided by the value of the baseline.
+    :param max_ratio: Greatest value that passes, divided by the value of the baseline.
     :param false_alarms_a_year: Number of false alarms a year that learned values may raise, for all fields
         together. Default: 1.
     :param only_increase: Whether only values above the learned ones fail.
@@ -78,7 +78,7 @@ class MonitorDefinition(PublicModel):
     :param active: Whether the monitor is evaluated.
     :param configuration: Configuration of the protocol, instead of all of the above except ``name``,
         ``type``, ``description`` and ``active``.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (

@@ -17,7 +17,7 @@ class MonitorFile(PublicModel):
 
     :param model: Id of the model.
     :param monitors: The monitors.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     model: Name
@@ -27,7 +27,7 @@ class MonitorFile(PublicModel):
         """
         Return the monitors with configurations of the protocol.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         found: list[Monitor] = []
         problems: list[str] = []
@@ -48,7 +48,6 @@ def parse_monitor_file(text: str) -> MonitorFile:
     Parse monitors in YAML.
 
     :param text: YAML with the keys ``model`` and ``monitors``, a list of :class:`.MonitorDefinition`.
-    :raises aporia_provider.errors.ValidationError: if it is not YAML, or there are problems, all of which are
-        listed.
+    :raises aporia_provider.errors.ValidationError: if it is not YAML, or there are problems; all are listed.
     """
     return MonitorFile(**load_mapping(text, "model and monitors"))

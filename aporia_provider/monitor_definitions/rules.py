@@ -41,7 +41,7 @@ _OPTIONS = {
 """Options of the rules of each type."""
 _ALL_OPTIONS = {name for names in _OPTIONS.values() for name in names}
 _FORMS = (("min", "max"), ("min_ratio", "max_ratio"), ("max_gap",), _LEARNED)
-"""Options of a rule of a series, of which only one group can be given."""
+"""Groups of options of a rule of a series, which exclude each other."""
 _LONG, _SHORT = "18w", "2w"
 
 

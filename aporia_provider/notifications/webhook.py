@@ -34,7 +34,7 @@ class AporiaAlertNotifier(BaseNotifier):
     :param endpoint: Path that is appended to the URL of the connection.
     :param kinds: Kinds of events that are sent: ``opened``, ``recurred``, ``resolved`` or ``corrected``; see
         :class:`~aporia_provider.alerts.AlertEvent`.
-    :raises aporia_provider.errors.ValidationError: if there are no such kinds, all of which are named.
+    :raises aporia_provider.errors.ValidationError: if there are no such kinds; all are named.
     """
 
     template_fields = ("http_conn_id", "endpoint")

@@ -86,7 +86,7 @@ class AporiaOperator(NestedRenderingMixin):
         """
         Set parameters that all mapped tasks have in common.
 
-        :raises aporia_provider.errors.ValidationError: if parameters are invalid, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if parameters are invalid; all are listed.
         """
         check_parameters(cls, kwargs)
         return super().partial(**kwargs)

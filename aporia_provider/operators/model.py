@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RetentionParameter(CheckedParameter["str | None"]):
-    """A parameter that is a :class:`~aporia_provider.retention.Retention` in words, or None."""
+    """A parameter that is the text of a :class:`~aporia_provider.retention.Retention`, or None."""
 
     def _checked(self, value: Any) -> str | None:
         return retention_text(value)

@@ -58,7 +58,7 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
 
     :param follow_task_ids_if_passed: Id of a task or task group downstream, or a list of ids.
     :param follow_task_ids_if_failed: The same for ``fail``. An empty list skips all tasks downstream.
-    :param follow_task_ids_if_insufficient: The same for ``insufficient``. Default: those of ``fail``.
+    :param follow_task_ids_if_insufficient: The same for ``insufficient``. Default: the ids for ``fail``.
     """
 
     template_fields = (

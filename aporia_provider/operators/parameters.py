@@ -102,12 +102,12 @@ def check_parameters(
     operator: type[BaseOperator], given: Mapping[str, Any], subject: str | None = None
 ) -> None:
     """
-    Validate those of the given parameters that an operator validates.
+    Validate the given parameters, as far as an operator validates them.
 
     :param operator: Class of the operator.
     :param given: The parameters by name.
     :param subject: What is not valid, for the error. Default: the mapped operator.
-    :raises ParameterError: if parameters are invalid, all of which are listed.
+    :raises ParameterError: if parameters are invalid; all are listed.
     """
     problems = []
     for name, value in given.items():

@@ -61,7 +61,7 @@ def preflight(
 
     :param dataset: The dataset.
     :param schema: Schema of the version; if None, only the columns named by the dataset are checked.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine when it reads the data.
     :param check_rows: Whether to read the data and check it for duplicate ids, nulls and invalid values.

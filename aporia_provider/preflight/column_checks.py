@@ -40,7 +40,7 @@ class Findings:
         """
         Raise an error if there are problems.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         if self.problems:
             raise ValidationError("The data does not match the version", problems=self.problems)

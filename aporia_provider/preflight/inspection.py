@@ -79,7 +79,7 @@ def inspect(
     opens only what is required to determine their types.
 
     :param source: The data source.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param nulls_of: Resulting columns whose nulls are counted.
     :raises aporia_provider.errors.AporiaError: if the data source cannot be read. A ``ValidationError`` lists

@@ -1,4 +1,4 @@
-"""Comparison of a dataset's types with those of the other datasets of its version."""
+"""Comparison of a dataset's types with the types of the other datasets of its version."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def compare_types(
     :param schema: Schema of the version.
     :param columns: Names and types (Spark's JSON form) of the dataset's columns.
     :param others: Datasets that are connected to the version.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     """
     types = field_types(dataset, schema, dict(columns))
@@ -46,7 +46,7 @@ def compare_types(
                 properties = inspect(other.data_source, credentials=credentials, engine=engine)
             except AporiaError as error:
                 failures.append(
-                    f"types are not compared with those of the {other.role} dataset: {error.message}"
+                    f"types are not compared with the types of the {other.role} dataset: {error.message}"
                 )
                 continue
             other_types[other.role] = field_types(other, schema, dict(properties.columns))

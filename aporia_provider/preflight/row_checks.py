@@ -32,7 +32,7 @@ def scan(
     :param dataset: The dataset.
     :param schema: Schema of the version, if known.
     :param columns: Names and types (Spark's JSON form) of the existing columns.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
     :return: The number of rows, and the problems and warnings.

@@ -1,7 +1,7 @@
 """
 Drop-in replacement for the calls of the platform's SDK 2.19.0: ``import aporia_provider.sdk as aporia``.
 
-Names, parameters, their order and their defaults are those of the SDK; additions are marked as such. The
+Names, parameters, their order and their defaults are the same as in the SDK; additions are marked. The
 calls are implemented with the client, the embedded backend and the hooks. They always raise the errors of
 :mod:`aporia_provider.errors`. Large dependencies are imported on first use, so DAG files may import this
 package at the top.

@@ -69,7 +69,7 @@ def _connector(role: Role, what: str) -> Callable[..., dict[str, Any]]:
         :param http_timeout_seconds: Seconds to wait for a server that ``init`` named, if more than 600.
         :return: See :class:`~aporia_provider.sdk.datasets.Datasets`. For further parameters, see
             :class:`~aporia_provider.datasets.DatasetConnection`.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
     return connect_fields
 
@@ -121,7 +121,7 @@ class Datasets:
         :param labels: Columns of the true values by name of the prediction; None for columns of the same
             names.
         :return: See :class:`Datasets`.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         dataset = {
             "role": "actuals",

@@ -62,7 +62,7 @@ def create_monitor(
     For further parameters see :class:`~aporia_provider.models.Monitor`.
 
     :param monitor_type: A :class:`MonitorType` or its value.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     monitor = Monitor(
         name=name,

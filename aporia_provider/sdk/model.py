@@ -38,7 +38,7 @@ class Model(Datasets, RowLogging):
 
     :param model_id: Id of the model.
     :param model_version: Name of the version.
-    :raises aporia_provider.errors.ValidationError: if parameters are invalid, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if parameters are invalid; all are listed.
     """
 
     def __init__(self, model_id: str, model_version: str) -> None:
@@ -80,7 +80,7 @@ class Model(Datasets, RowLogging):
         Set the importance of features.
 
         :param feature_importance: Importance by name of the feature.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         with self._session.open() as api:
             api.set_feature_importance(self.model_id, self.model_version, feature_importance)

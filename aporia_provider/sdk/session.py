@@ -48,7 +48,7 @@ class Session(PublicModel):
 
         :param timeout: Timeout in seconds for a server that ``init`` named; the default timeout applies if it
             is longer.
-        :raises aporia_provider.errors.ValidationError: if ``init`` named an environment other than that of
+        :raises aporia_provider.errors.ValidationError: if ``init`` named an environment other than the one of
             the Airflow connection.
         """
         if self.token is not None and self.environment is not None:
@@ -94,7 +94,7 @@ def create_session(**given: Any) -> Session:
     Create a session from arguments and, where these are missing, environment variables.
 
     :param given: Parameters of :class:`Session`; None for missing ones.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     values = {name: value for name, value in given.items() if value is not None or name == "aws_conn_id"}
     if "aporia_conn_id" not in values:
@@ -111,7 +111,7 @@ def create_all(subject: str, *makers: Callable[[], Any], faults: list[str] | Non
     :param subject: Message of the error.
     :param makers: Functions that each create one object.
     :param faults: Further problems.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     words, problems = [], list(faults or ())
     for make in makers:

@@ -36,7 +36,7 @@ class ApiSensor(DeferrableSensor):
         """
         Return the condition.
 
-        :raises aporia_provider.errors.ValidationError: if parameters are not valid, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if parameters are not valid; all are listed.
         """
 
     def check(self) -> Answer:

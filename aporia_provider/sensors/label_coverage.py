@@ -20,7 +20,7 @@ class LabelCoverageSensor(ApiSensor):
     """
     Wait until enough predictions of a time range have labels.
 
-    The numbers are those of the last sync of the serving and the actuals dataset, for the buckets that the
+    The numbers are from the last sync of the serving and the actuals dataset, for the buckets that the
     range overlaps.
 
     :param model_id: Id of the model.
@@ -29,7 +29,7 @@ class LabelCoverageSensor(ApiSensor):
     :param min_coverage: Share of the predictions that have a label, above 0 and up to 1.
     :param min_predictions: Number of predictions in the range below which the sensor continues to wait.
     :param model_version: Name of the version; None for the latest.
-    :param prediction: Name of the prediction; None for the one that has labels.
+    :param prediction: Name of the prediction; None for the prediction that has labels.
     :param segment: Segment of the predictions, such as ``{"id": "plan", "value": "gold"}``: its name or id,
         and one of its values. Default: all predictions.
     :param kwargs: See :class:`~aporia_provider.sensors.api_sensor.ApiSensor`.

@@ -19,7 +19,7 @@ def as_arrow(rows: Any) -> Any:
 
     :param rows: See :meth:`aporia_provider.testing.tables.TableWriter.__call__`.
     :raises aporia_provider.errors.ValidationError: if the type of the rows is not supported, or if columns
-        have values of several types, all of which are listed.
+        have values of several types; all are listed.
     """
     import pyarrow as pa
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 THREADS: Final = 4
 """Number of concurrent requests with one connection."""
 REFRESH_SECONDS: Final = 300.0
-"""Time in seconds after which credentials are fetched again, since those of an assumed role expire."""
+"""Time in seconds after which credentials are fetched again, since credentials of an assumed role expire."""
 _REPEATED_AFTER_SECONDS = 5.0
 _REQUEST_TIMEOUT_SECONDS = 10.0
 

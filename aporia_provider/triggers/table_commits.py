@@ -44,7 +44,7 @@ class DeltaTableCommitTrigger(BaseEventTrigger):
         OPTIMIZE. The commits are then read.
     :param asset_name: Name of the watched asset. It is required if several assets are watched with otherwise
         equal arguments, which Airflow would combine to one trigger.
-    :raises aporia_provider.errors.ValidationError: if parameters are invalid, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if parameters are invalid; all are listed.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ def init(
         ``[aporia] engine``.
     :param preflight: Not in the platform's SDK. Whether to validate data on S3 or a local disk before it is
         connected.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     session = create_session(
         token=token,
@@ -186,7 +186,7 @@ def create_model_version(
         identical; ``fail`` raises an error even if it is identical.
     :return: The version, which data can be connected to.
     :raises aporia_provider.errors.ConflictError: if the existing version differs; the differences are listed.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     version, schema = create_all(
         f"Version {model_version!r} of model {model_id!r} is not valid",

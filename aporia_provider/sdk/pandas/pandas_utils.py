@@ -27,7 +27,7 @@ def infer_schema_from_dataframe(data: Any) -> dict[str, dict[str, Any]]:
 
     :param data: A :class:`pandas.DataFrame`.
     :return: ``{"type": …}`` by column name, for tensors with their ``dimensions``.
-    :raises aporia_provider.errors.ValidationError: if columns have no field type, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if columns have no field type; all are listed.
     """
     import pyarrow
 
