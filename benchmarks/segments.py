@@ -28,8 +28,11 @@ from deltalake import write_deltalake
 
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_columns, profile_frame
+from aporia_provider.engine.embedded.engines import EmbeddedEngines
+from aporia_provider.engine.embedded.process import batch_rows
+from aporia_provider.engine.limits import UNLIMITED
 from aporia_provider.engine.readers import read
-from aporia_provider.engine.session import spark_session
+from aporia_provider.engine.session import EMBEDDED, open_session, spark_session
 from aporia_provider.monitoring.kernel.library import find_kernel
 from aporia_provider.monitoring.profiles.plan import ROWS, FieldPlan, ProfilePlan, SegmentTermPlan
 from benchmarks.measuring import Cost, load, measured
@@ -102,8 +105,14 @@ def with_terms(plan: ProfilePlan, conditions: list[str]) -> ProfilePlan:
 
 def profile_cost(path: Path, plan: ProfilePlan, rows: int) -> Cost:
     """Return the cost of a profile by a new engine that has read the table once."""
-    with spark_session() as spark:
-        frame = read(spark, S3DataSource(object_path=path.as_uri(), object_format="delta"))
+    size = sum(file.stat().st_size for file in path.glob("*.parquet"))
+    # As in a sync, which has smaller batches if rows are large.
+    sized = batch_rows(size / rows)
+    with (
+        EmbeddedEngines() as engines,
+        open_session(EMBEDDED, None, UNLIMITED, engines=engines, batch_rows=sized) as session,
+    ):
+        frame = read(session.spark, S3DataSource(object_path=path.as_uri(), object_format="delta"))
         columns = profile_columns(frame, "id", "at", {name: name for name in TYPES})
         columns.selectExpr("max(x0)").collect()
         with measured() as cost:
