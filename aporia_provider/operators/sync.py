@@ -38,7 +38,8 @@ class SyncDatasetOperator(VersionOperator):
     The sync runs in the task, with the embedded backend. It reads the commits since the last sync and
     recomputes the affected time buckets; if it is killed, the previous state remains. If stored states have
     changed, it emits an event of the kind :func:`~aporia_provider.assets.data_changed`. If the syncs of the
-    version are disabled, the task is skipped.
+    version are disabled, the task is skipped. It occupies a worker slot until the sync ends, also while a
+    cluster computes: a sync is a sequence of queries, so it cannot be deferred.
 
     To sync all due datasets, use :class:`~aporia_provider.operators.sync_datasets.SyncDatasetsOperator`. To
     distribute them over several workers, map this operator over the result of

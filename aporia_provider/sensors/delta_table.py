@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.locations import location_fault, location_uri
@@ -28,7 +28,12 @@ class DeltaTableSensor(DeferrableSensor):
     :param data_changes_only: Whether only commits that change rows count for ``after_version``.
     :param timestamp_column: Column of ``data_until``: a timestamp or a date.
     :param data_until: A row has this time or a later one in the timestamp column, according to the statistics
-        of the files. They do not exclude deleted rows. A time without a time zone is in UTC.
+        of the files. They do not exclude deleted rows. A time without a time zone is in UTC. That a row has
+        this time is no evidence that the rows before it are complete; the next two parameters are for that.
+    :param allowed_lateness: How much later than a row an earlier one may arrive, as a timedelta or in
+        seconds: ``data_until`` is reached once a row has a time which is later by this duration.
+    :param quiet_period: No file that may have rows before ``data_until`` was written for this duration, a
+        timedelta or seconds, by the clock of its writer.
     :param partition: Names of partition columns to values; None for null: this partition has rows.
         ``data_until`` and ``min_rows`` then refer to the partition.
     :param min_rows: The table has at least this number of rows.
@@ -43,6 +48,8 @@ class DeltaTableSensor(DeferrableSensor):
         "after_version",
         "timestamp_column",
         "data_until",
+        "allowed_lateness",
+        "quiet_period",
         "partition",
         "min_rows",
         "aws_conn_id",
@@ -56,6 +63,8 @@ class DeltaTableSensor(DeferrableSensor):
         data_changes_only: bool = True,
         timestamp_column: str | None = None,
         data_until: datetime | str | None = None,
+        allowed_lateness: timedelta | float | str | None = None,
+        quiet_period: timedelta | float | str | None = None,
         partition: Mapping[str, Any] | None = None,
         min_rows: int | str | None = None,
         aws_conn_id: str | None = "aws_default",
@@ -67,6 +76,8 @@ class DeltaTableSensor(DeferrableSensor):
         self.data_changes_only = data_changes_only
         self.timestamp_column = timestamp_column
         self.data_until = data_until
+        self.allowed_lateness = allowed_lateness
+        self.quiet_period = quiet_period
         self.partition = partition
         self.min_rows = min_rows
         self.aws_conn_id = aws_conn_id
@@ -104,6 +115,8 @@ class DeltaTableSensor(DeferrableSensor):
             data_changes_only=self.data_changes_only,
             timestamp_column=self.timestamp_column,
             data_until=values.time("data_until", self.data_until),
+            allowed_lateness=values.duration("allowed_lateness", self.allowed_lateness) or timedelta(0),
+            quiet_period=values.duration("quiet_period", self.quiet_period),
             partition=_as_texts(self.partition, values),
             min_rows=values.number("min_rows", self.min_rows, 1),
         )
@@ -111,6 +124,10 @@ class DeltaTableSensor(DeferrableSensor):
             values.add(f"table_uri {fault}")
         if (self.timestamp_column is None) != (self.data_until is None):
             values.add("timestamp_column and data_until must be given together")
+        if self.data_until is None:
+            for name in ("allowed_lateness", "quiet_period"):
+                if getattr(self, name) is not None:
+                    values.add(f"{name} requires data_until")
         if (
             self.after_version is None
             and self.data_until is None

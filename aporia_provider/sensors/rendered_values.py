@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from aporia_provider.errors import ValidationError
@@ -29,6 +29,10 @@ class RenderedValues:
     def time(self, name: str, value: Any) -> datetime | None:
         """Return a time, which is in UTC if it has no time zone; None for None or a fault."""
         return self._converted(name, value, _time, "a time in ISO format")
+
+    def duration(self, name: str, value: Any) -> timedelta | None:
+        """Return a duration, given as such or in seconds; None for None or a fault."""
+        return self._converted(name, value, _duration, "a timedelta, or a number of seconds from 0")
 
     def add(self, problem: str) -> None:
         """Add a fault."""
@@ -73,3 +77,10 @@ def _time(value: Any) -> datetime:
     if not isinstance(value, date):
         raise TypeError
     return as_utc(value)
+
+
+def _duration(value: Any) -> timedelta:
+    duration = value if isinstance(value, timedelta) else timedelta(seconds=float(value))
+    if isinstance(value, bool) or duration < timedelta(0):
+        raise ValueError
+    return duration

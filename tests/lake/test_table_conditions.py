@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.lake.log.completeness import recent_write
 from aporia_provider.lake.log.conditions import TableCheck, TableCondition, check_table
 
 pytestmark = pytest.mark.fast
@@ -65,6 +66,53 @@ def test_rows_up_to_a_time(table: Path) -> None:
     assert check(table, unmet, **until(2)) is unmet
     write(table, [3])
     assert check(table, unmet, **until(2)).unmet == ()
+
+
+def test_rows_that_may_arrive_late(table: Path) -> None:
+    late = {**until(1), "allowed_lateness": timedelta(hours=2)}
+    write(table, [0, 2])
+    unmet = check(table, **late)
+    assert unmet.unmet == (
+        "the latest at is 2026-01-01T14:00:00+00:00, before 2026-01-01T13:00:00+00:00 and the allowed "
+        "lateness of 2:00:00",
+    )
+    assert check(table, **until(1)).unmet == ()
+    write(table, [3])
+    assert check(table, unmet, **late).unmet == ()
+
+
+def written_ago(table: Path, **ages: timedelta) -> None:
+    """Change when the files of partitions were written, as if their writer had another clock."""
+    for commit in (table / "_delta_log").glob("*.json"):
+        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        for action in actions:
+            if (added := action.get("add")) and added["partitionValues"]["day"] in ages:
+                written = datetime.now(UTC) - ages[added["partitionValues"]["day"]]
+                added["modificationTime"] = int(written.timestamp() * 1000)
+        commit.write_text("".join(json.dumps(action) + "\n" for action in actions))
+
+
+@pytest.mark.parametrize("type_", [None, pa.timestamp("us"), pa.date32()])
+def test_rows_before_a_time_were_not_written_for_a_period(table: Path, type_: Any) -> None:
+    write(table, [0, 1], "a", type_=type_)
+    write(table, [36], "b", type_=type_)
+    written_ago(table, a=timedelta(hours=1), b=timedelta(0))
+    # The file that was written just now has later rows only.
+    given = until(6)
+    assert check(table, **given, quiet_period=timedelta(minutes=59)).unmet == ()
+    recent = check(table, **given, quiet_period=timedelta(minutes=61))
+    assert len(recent.unmet) == 1
+    assert recent.unmet[0].startswith("rows before 2026-01-01T18:00:00+00:00 were written at ")
+    assert recent.unmet[0].endswith(", less than 1:01:00 ago")
+    # Without a new commit, the same check is met when the period has passed.
+    later = replace(recent, last_write=datetime.now(UTC) - timedelta(minutes=62))
+    assert later.last_write is not None
+    reason = recent_write(given["data_until"], later.last_write, timedelta(minutes=61))
+    assert reason != recent.unmet[0]
+    passed = check(table, replace(later, unmet=(reason,)), **given, quiet_period=timedelta(minutes=61))
+    assert passed.unmet == ()
+    write(table, [2], "a", type_=type_)
+    assert check(table, recent, **given, quiet_period=timedelta(minutes=59)).unmet != ()
 
 
 @pytest.mark.parametrize(

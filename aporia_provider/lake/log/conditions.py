@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.log.completeness import last_write, missing_rows, recent_write
 from aporia_provider.lake.log.positions import (
     BEFORE_CREATION,
     CommitRange,
@@ -39,6 +40,8 @@ class TableCondition:
     :param timestamp_column: Column of ``data_until``.
     :param data_until: A row has this time or a later one in the timestamp column, according to the statistics
         of the files. Deleted rows count, since statistics do not exclude them.
+    :param allowed_lateness: How much later than ``data_until`` the time of that row has to be.
+    :param quiet_period: No file that may have rows before ``data_until`` was written during this time.
     :param partition: Names of partition columns to values: the table has a file of this partition with rows.
         The other conditions, except for ``after_version``, then refer to the partition only.
     :param min_rows: The table has at least this number of rows.
@@ -48,6 +51,8 @@ class TableCondition:
     data_changes_only: bool = True
     timestamp_column: str | None = None
     data_until: datetime | None = None
+    allowed_lateness: timedelta = timedelta(0)
+    quiet_period: timedelta | None = None
     partition: Mapping[str, str | None] | None = None
     min_rows: int | None = None
 
@@ -66,14 +71,21 @@ class TableCondition:
         """Return the JSON form."""
         until = self.data_until.isoformat() if self.data_until is not None else None
         partition = dict(self.partition) if self.partition is not None else None
-        return {**vars(self), "data_until": until, "partition": partition}
+        quiet = self.quiet_period.total_seconds() if self.quiet_period is not None else None
+        times = {"data_until": until, "quiet_period": quiet}
+        lateness = self.allowed_lateness.total_seconds()
+        return {**vars(self), **times, "allowed_lateness": lateness, "partition": partition}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TableCondition:
         """Return a condition from its JSON form."""
-        until = value.get("data_until")
+        until, quiet = value.get("data_until"), value.get("quiet_period")
         return replace(
-            cls(**{**value, "data_until": None}), data_until=datetime.fromisoformat(until) if until else None
+            cls(**value),
+            data_until=datetime.fromisoformat(until) if until else None,
+            # A deferred sensor of an earlier version has no durations.
+            allowed_lateness=timedelta(seconds=value.get("allowed_lateness", 0)),
+            quiet_period=timedelta(seconds=quiet) if quiet is not None else None,
         )
 
 
@@ -86,12 +98,15 @@ class TableCheck:
     :param unmet: Why the condition does not hold; empty if it does.
     :param rows: Number of rows in the table or partition, if the condition refers to files and it is known.
     :param latest: Latest time in the statistics of the timestamp column.
+    :param last_write: When a file that may have rows before ``data_until`` was last written, if the condition
+        has a quiet period.
     """
 
     position: TablePosition
     unmet: tuple[str, ...]
     rows: int | None = None
     latest: datetime | None = None
+    last_write: datetime | None = None
 
     def to_json(self, uri: str) -> dict[str, Any]:
         """Return what was found in the table, in JSON form."""
@@ -116,8 +131,8 @@ def check_table(
 
     :param uri: The table.
     :param condition: The condition.
-    :param earlier: Result of an earlier call. If the table has no new commits, it is returned; this takes one
-        small request.
+    :param earlier: Result of an earlier call. If the table has no new commits, only the quiet period is
+        checked again; this takes one small request.
     :param credentials: Credentials for S3. Default: those of the environment.
     :param client: A boto3 client. Default: a new one.
     :raises aporia_provider.errors.NotFoundError: if the table does not exist.
@@ -129,7 +144,7 @@ def check_table(
     if earlier is not None:
         commits = commits_after(uri, earlier.position, credentials, client=client)
         if commits is None:
-            return earlier
+            return _with_quiet_period(earlier, condition)
         position = commits.end
     else:
         position = latest_position(uri, credentials, client=client)
@@ -138,7 +153,8 @@ def check_table(
     unmet = _unmet_commit(uri, condition, position, credentials, client)
     if unmet is not None or not condition.needs_files:
         return TableCheck(position, () if unmet is None else (unmet,))
-    return _check_files(DeltaLog(uri, credentials, version=position.version), condition, position)
+    log = DeltaLog(uri, credentials, version=position.version)
+    return _with_quiet_period(_check_files(log, condition, position), condition)
 
 
 def _unmet_commit(
@@ -157,19 +173,28 @@ def _unmet_commit(
 def _check_files(log: DeltaLog, condition: TableCondition, position: TablePosition) -> TableCheck:
     _check_columns(log, condition)
     files = _with_rows(_in_partition(log.files(condition.columns), condition.partition or {}))
-    rows, latest, unmet = files.row_count, None, []
+    rows, latest, written, unmet = files.row_count, None, None, []
     if condition.partition is not None and not files.file_count:
         unmet.append(f"there are no rows with {_told(condition.partition)}")
     if condition.min_rows is not None and (found := _known_rows(log, files, condition)) < condition.min_rows:
         unmet.append(f"there are {found} rows of {condition.min_rows}")
     if condition.data_until is not None:
-        latest = _latest_time(log, files, str(condition.timestamp_column))
-        until = as_utc(condition.data_until)
-        if latest is None or latest < until:
-            told = latest.isoformat() if latest is not None else "unknown"
-            expected = until.isoformat()
-            unmet.append(f"the latest {condition.timestamp_column} is {told}, before {expected}")
-    return TableCheck(position, tuple(unmet), rows, latest)
+        column, until = str(condition.timestamp_column), as_utc(condition.data_until)
+        latest = _latest_time(log, files, column)
+        if reason := missing_rows(column, latest, until, condition.allowed_lateness):
+            unmet.append(reason)
+        written = last_write(files, column, until) if condition.quiet_period is not None else None
+    return TableCheck(position, tuple(unmet), rows, latest, written)
+
+
+def _with_quiet_period(check: TableCheck, condition: TableCondition) -> TableCheck:
+    """Return a check with the reason that rows were written during the quiet period, or without it."""
+    if condition.quiet_period is None or condition.data_until is None or check.last_write is None:
+        return check
+    reason = recent_write(as_utc(condition.data_until), check.last_write, condition.quiet_period)
+    others = tuple(each for each in check.unmet if each != reason)
+    is_recent = datetime.now(UTC) - check.last_write < condition.quiet_period
+    return replace(check, unmet=(*others, reason) if is_recent else others)
 
 
 def _check_columns(log: DeltaLog, condition: TableCondition) -> None:

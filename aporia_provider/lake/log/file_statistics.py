@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aporia_provider.lake.log.metadata import TableMetadata
 
 
-_FILE_COLUMNS = ("path", "size_bytes", "num_records", "deleted")
+_FILE_COLUMNS = ("path", "size_bytes", "num_records", "deleted", "modified")
 _KINDS = ("null_count", "min", "max")
 _ABSOLUTE = re.compile(r"/|[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
@@ -28,7 +28,8 @@ class FileStatistics:
     Statistics of the data files of a table, one row for each file.
 
     :param table: Columns ``path``, ``size_bytes``, ``num_records`` (without deleted rows; null if unknown),
-        ``deleted``, and for each of ``columns`` ``null_count.<column>``, ``min.<column>`` and
+        ``deleted``, ``modified`` (the time at which the file was written, in milliseconds since 1970, by the
+        clock of its writer), and for each of ``columns`` ``null_count.<column>``, ``min.<column>`` and
         ``max.<column>``, as far as any file has them. Bounds are those in the log, which writers round, so
         that values may be outside of them. :meth:`bounds` and :meth:`file_bounds` correct for this.
     :param partition_columns: Columns whose bounds are exact.
@@ -68,6 +69,7 @@ class FileStatistics:
             "size_bytes": actions["size_bytes"],
             "num_records": pc.subtract(actions["num_records"], deleted),
             "deleted": deleted,
+            "modified": actions["modification_time"],
         }
         physical = {logical: name for name, logical in metadata.physical_names.items()}
         for column in columns if columns is not None else physical:
