@@ -19,6 +19,7 @@ from aporia_provider.cli.compare_segments import add_compare_segments
 from aporia_provider.cli.custom_metrics import add_custom_metrics
 from aporia_provider.cli.freshness import add_freshness
 from aporia_provider.cli.metrics import add_metrics
+from aporia_provider.cli.model_updates import add_models
 from aporia_provider.cli.monitors import add_monitors
 from aporia_provider.cli.retire import add_retire
 from aporia_provider.cli.segments import add_segments
@@ -79,7 +80,7 @@ def _parser() -> ArgumentParser:
     _add_database_url(add_compare(commands))
     _add_database_url(add_compare_segments(commands))
     _add_database_url(add_retire(commands))
-    for action in add_alerts(commands):
+    for action in (*add_alerts(commands), *add_models(commands)):
         _add_database_url(action)
     for command in (*add_monitors(commands), *add_segments(commands), *add_custom_metrics(commands)):
         _add_database_url(command)

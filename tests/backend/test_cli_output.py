@@ -37,6 +37,7 @@ FIRST = {
     "alerts acknowledge": (("alerts", "acknowledge", "unknown"), ""),
     "alerts snooze": (("alerts", "snooze", "unknown", "--for", "1d"), ""),
     "alerts explain": (("alerts", "explain", "unknown"), ""),
+    "models update": (("models", "update", "churn", "--keep-all"), ""),
     "monitors list": (("monitors", "list"), ""),
     "monitors evaluate": (("monitors", "evaluate", "churn"), ""),
     "monitors apply": (("monitors", "apply", "/no/such/file.yaml"), ""),
@@ -118,6 +119,23 @@ def test_metrics_are_json_and_nothing_else(noisy: dict[str, str], monitored: Syn
     assert row.split() == ["count", "60", "60"]
 
 
+def test_the_retention_of_a_model_is_changed(monitored: SyncedVersion) -> None:
+    url = monitored.registry.database.url.render_as_string(hide_password=False)
+
+    def update(*options: str) -> subprocess.CompletedProcess[str]:
+        return run_cli("models", "update", "churn", "--environment", "prod", "--database-url", url, *options)
+
+    shorter = update("--retention", "daily for 2 years")
+    assert (shorter.returncode, shorter.stdout) == (0, "churn\tupdated\n"), shorter.stderr
+    assert update("--retention", "Daily for two years").stdout == "churn\tunchanged\n"
+    longer = json.loads(update("--keep-all", "--json").stdout)
+    assert (longer["id"], longer["status"]) == ("churn", "updated")
+    refused = update("--retention", "daily for 2 fortnights")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "retention" in refused.stderr
+    assert update().returncode == 2
+
+
 def test_metrics_of_a_segment(monitored: SyncedVersion) -> None:
     monitored.registry.create_segment("churn", Segment(name="city", field="city", values=["Rome", "Oslo"]))
     monitored.write("serving", spread(1, 2, 30))
@@ -176,6 +194,6 @@ def test_every_command_is_tried() -> None:
     def commands(*group: str) -> set[str]:
         return set(re.findall(r"^    ([\w-]+)\s", run_cli(*group, "--help").stdout, re.MULTILINE))
 
-    groups = ("alerts", "custom-metrics", "monitors", "segments", "token")
+    groups = ("alerts", "custom-metrics", "models", "monitors", "segments", "token")
     actions = {f"{group} {action}" for group in groups for action in commands(group)}
     assert actions | commands() - {*groups} == {*FIRST, "serve"}
