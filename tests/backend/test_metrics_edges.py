@@ -390,7 +390,7 @@ class TestScores:
         (first, *_) = ask(monitored, "auc_roc", by="daily")
         assert (first["status"], first["value"]) == ("insufficient_data", None)
         assert first["reason"] == (
-            "only 3 labels of one class; 10 are needed; set minimum=3, or ask for "
+            "only 3 labels of one class; 10 are needed; set minimum=3, or use "
             'aggregation_period="weekly", which has enough samples at this rate'
         )
         per_day = list(zip(scores.reshape(28, 120), labels.reshape(28, 120), strict=True))

@@ -263,7 +263,7 @@ class TestGaps:
         reason = next(item["reason"] for item in answers if item["samples"])
         _, parameter, ways = reason.partition(f"set minimum={found}")
         assert parameter
-        assert ways == (f", or ask for {named}" if named else "")
+        assert ways == (f", or use {named}" if named else "")
 
     def test_the_command_by_week(self, gaps: SyncedVersion, capsys: pytest.CaptureFixture[str]) -> None:
         url = gaps.registry.database.url.render_as_string(hide_password=False)
@@ -284,7 +284,7 @@ class TestGaps:
         assert main(["metrics", MODEL, "accuracy", "--column", "kind", "--by", "day", *place]) == 0
         table = capsys.readouterr().out
         few, _, end = table.rpartition("\n\n")
-        assert re.search(r"give --minimum \d+, or ask for --by (week|month), which has enough", table)
+        assert re.search(r"give --minimum \d+, or use --by (week|month), which has enough", table)
         for parameter in ("minimum=", "aggregation_period"):
             assert parameter not in table
         assert table.count("there are no rows in the range") == 1

@@ -1,4 +1,4 @@
-"""Times of the commits of connected tables, stored in the database so that they are judged without S3."""
+"""Times of the commits of connected tables, stored in the database so that evaluations do not access S3."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class StoredHistory:
 
 
 def stored_histories(session: Session, dataset_keys: Iterable[int]) -> dict[int, StoredHistory]:
-    """Return the histories of datasets by key, as far as they are known."""
+    """Return the histories of datasets by key, if they are known."""
     query = select(TableHistoryRow).where(TableHistoryRow.dataset_key.in_(list(dataset_keys)))
     return {
         row.dataset_key: StoredHistory(row.uri, row.read_at, row.error, _read(row.uri, row.history))

@@ -124,8 +124,8 @@ class HistoryReader:
 
     :param uris: The tables.
     :param find_credentials: Function that returns the credentials for S3; called only if a table is on S3.
-    :param max_commits: Maximum number of commits of each.
-    :param histories: What keeps them; None to read all commits each time.
+    :param max_commits: Maximum number of commits of each table.
+    :param histories: Store of the histories; None to read all commits each time.
     """
 
     def __init__(

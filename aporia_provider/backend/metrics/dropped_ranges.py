@@ -73,7 +73,7 @@ class DroppedRanges:
 
     def marked(self, result: MetricResult, within: Range, has_states: bool, data: str = "") -> MetricResult:
         """
-        Return a result that tells which states it lacks.
+        Return a result whose reason names the missing states.
 
         A result for a range is not reliable if states in the range were dropped. A result for all rows, which
         are those that are kept, has a note.

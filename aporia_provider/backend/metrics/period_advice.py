@@ -47,7 +47,7 @@ class Advice:
         longer = None
         if start is not None and end is not None:
             longer = self._longer((end - start) * needed / samples)
-        return f"set minimum={samples}" + (f", or ask for {longer}" if longer else "")
+        return f"set minimum={samples}" + (f", or use {longer}" if longer else "")
 
     def _longer(self, seconds: float) -> str | None:
         """

@@ -1,4 +1,4 @@
-"""Errors that say what is missing for the page."""
+"""Errors about missing requirements of the page."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from aporia_provider.errors import AporiaError
 
 
 class PageUnavailableError(AporiaError):
-    """The page cannot be shown; the message says what to do, and is shown to users."""
+    """The page cannot be shown. The message, which users see, describes the remedy."""

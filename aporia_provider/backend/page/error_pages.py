@@ -1,4 +1,4 @@
-"""Pages that say that there is nothing to see. They contain nothing of the request or of the database."""
+"""Error pages. They contain no data from the request or the database."""
 
 from __future__ import annotations
 

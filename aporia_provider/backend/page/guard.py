@@ -143,7 +143,7 @@ def localise(scope: MutableMapping[str, Any]) -> str:
 
 def is_same_origin(headers: Headers) -> bool:
     """
-    Return whether a browser says that a page of this server makes the request.
+    Return whether a request comes from a page of this server, according to the browser's headers.
 
     Browsers send ``Sec-Fetch-Site`` to HTTPS servers and to those on the same host, and ``Origin`` with
     every POST request. A request with neither header is refused.

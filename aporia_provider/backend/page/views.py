@@ -1,4 +1,4 @@
-"""What the endpoints of the views have in common."""
+"""Functions shared by the endpoints of the views."""
 
 from __future__ import annotations
 

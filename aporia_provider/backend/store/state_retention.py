@@ -2,7 +2,7 @@
 Dropping of states that the retention of a model no longer covers.
 
 The states of hours are dropped by day, and the states of days by month; their sums stay. If nothing of a
-month is kept, its rows stay without a sum, so that queries can tell that there was data.
+month is kept, its rows stay without a sum, so that queries can detect that there was data.
 """
 
 from __future__ import annotations

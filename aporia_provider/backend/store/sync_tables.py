@@ -50,7 +50,7 @@ class StateBlockRow(Base):
     """
     Sum of the states of a field in a day or a month, and the states of its buckets.
 
-    Hours are stored by day, and days by month. Of hours, there is a second row for each month, without
+    Hours are stored by day, and days by month. For hours, there is a second row for each month, without
     ``states``. Several rows cover a day or a month if its states are large. A row is written in the
     transaction that replaces one of its buckets, so its sum is never outdated.
 

@@ -48,7 +48,7 @@ def test_versions_that_differ(three: MonitoredModel) -> None:
 def test_versions_that_do_not_differ(three: MonitoredModel) -> None:
     found = answer(three, champion="v1", challenger="v3")
     assert found is not None
-    assert found.sentence == "The data cannot tell whether v3 is better than v1"
+    assert found.sentence == "The data is insufficient to decide whether v3 is better than v1"
     within = answer(three, champion="v1", challenger="v3", margin="0.1")
     assert within is not None
     assert within.sentence == "v3 is not worse than v1 by more than 0.1"
@@ -76,7 +76,7 @@ def test_versions_without_labels_or_a_second_version(tmp_path: Path, migrated: P
         model.add_version("v2")
         found = answer(model)
         assert found is not None
-        assert found.sentence == "The data cannot tell whether v2 is better than v1"
+        assert found.sentence == "The data is insufficient to decide whether v2 is better than v1"
         for margin in ("-1", "much", "inf", "nan"):
             with pytest.raises(ValidationError, match="margin"):
                 answer(model, margin=margin)

@@ -240,7 +240,7 @@ def _series(
     segment: SegmentValue | None,
 ) -> tuple[FieldSeries, ...]:
     try:
-        # Without a serving dataset, each result of a query would tell so.
+        # Without a serving dataset, each result of a query would have this reason.
         model.version(version).summary(StatesKey("serving", field.key, days.seconds))
     except NotFoundError:
         return ()

@@ -63,7 +63,7 @@ class MonitorsPage:
     :param version: The latest version, which the verdicts are about; None if there are no versions.
     :param monitors: The monitors in the order of their creation.
     :param left_out: Number of further monitors.
-    :param replay: Replay of one of them; None unless it is asked for.
+    :param replay: Replay of one of them; None if it was not requested.
     :param missing: What is missing.
     """
 

@@ -45,7 +45,7 @@ class VersionAnswer:
         if self.comparison.outcome == "fail":
             return f"{self.challenger} is worse than {self.champion}{limit}"
         worse = f"is not worse than {self.champion}{limit}" if limit else f"is better than {self.champion}"
-        return f"The data cannot tell whether {self.challenger} {worse}"
+        return f"The data is insufficient to decide whether {self.challenger} {worse}"
 
 
 def version_answer(

@@ -246,7 +246,7 @@ def _part_to_check(
 
 
 def _unknown_position(checkpoint: StoredCheckpoint, roles: Iterable[str]) -> str | None:
-    """Return why the log cannot tell what has changed; None if it can."""
+    """Return why the changes cannot be determined from the log; None if they can."""
     if any(role not in checkpoint.positions for role in roles):
         return NO_LOG
     return UNKNOWN_COMMIT if any(checkpoint.positions[role].commit is None for role in roles) else None

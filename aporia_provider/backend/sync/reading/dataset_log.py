@@ -87,7 +87,7 @@ class DatasetLog:
 
     def source_columns(self, columns: Iterable[str]) -> list[str]:
         """
-        Return the columns of the table that columns of the dataset may be computed from.
+        Return the columns of the table from which columns of the dataset may be computed.
 
         :param columns: Columns of the dataset, after ``select_expr``.
         """
@@ -150,7 +150,7 @@ class DatasetLog:
         return extent[1] / row_count if extent is not None and row_count else 0
 
     def has_new_commits(self, position: LogPosition | None) -> bool:
-        """Return whether the table may have changed since a position; None for one that was never read."""
+        """Return whether the table may have changed since a position; None if it was never read."""
         delta = self.delta
         return delta is None or position is None or delta.version != position.version
 
