@@ -60,7 +60,7 @@ def better(name: str) -> Better:
     """
     Return whether higher or lower numbers of a metric are better.
 
-    :raises aporia_provider.errors.ValidationError: if there is no such metric of performance, or neither is.
+    :raises aporia_provider.errors.ValidationError: if no metric of performance has this name, or neither is.
     """
     directions = {each.name: each.better for each in PERFORMANCE_METRICS}
     direction = directions.get(ALIASES.get(name, name))

@@ -117,7 +117,7 @@ def test_a_small_day_shows_its_distance_and_says_what_to_ask(metric: str) -> Non
     shared = ("noise", "excess", "bound", "samples", "baseline_samples")
     assert [getattr(answer, name) for name in shared] == [getattr(enough, name) for name in shared]
     assert answer.reason == (
-        "there are 165 values, but 200 are required: set minimum=165, or ask for a longer time range"
+        "there are 165 values, but 200 are required: set minimum=165, or use a longer time range"
     )
 
 

@@ -17,7 +17,7 @@ def proportion_p_value(count: int, size: int, other_count: int, other_size: int)
 
     :param count: Number of values of a sample that are counted.
     :param size: Size of the sample.
-    :param other_count: The same of the other sample.
+    :param other_count: Number of values of the other sample that are counted.
     :param other_size: Size of the other sample.
     """
     total, counted = size + other_size, count + other_count

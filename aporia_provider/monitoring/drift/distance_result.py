@@ -77,7 +77,7 @@ class InsufficientData:
 
 
 def _usual_advice(samples: int, _: int) -> str:
-    return f"set minimum={samples}, or ask for a longer time range"
+    return f"set minimum={samples}, or use a longer time range"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Minimum:
 
     def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> InsufficientData | None:
         """
-        Return a result that says which data is missing, with advice; None if there is enough data.
+        Return a result whose reason names the missing data, with advice; None if there is enough data.
 
         :param samples: Number of current values, at least 1.
         :param baseline_samples: Number of values in the baseline, at least 1.

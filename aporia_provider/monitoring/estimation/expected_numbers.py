@@ -34,8 +34,8 @@ class ExpectedNumber:
     A number that is expected without labels.
 
     :param value: The number; None if it is undefined.
-    :param bound: Maximum difference from the number that the exact scores would result in.
-    :param variance: Variance of the number that the labels will result in, around :attr:`value`.
+    :param bound: Maximum difference from the number for the exact scores.
+    :param variance: Variance of the number for the true labels, around :attr:`value`.
     :param interval: Interval that contains the number with a given confidence.
     """
 

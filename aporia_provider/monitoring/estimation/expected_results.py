@@ -26,7 +26,7 @@ _ROUNDING = 1e-12
 @dataclass(frozen=True)
 class LabelledBaseline:
     """
-    A baseline with labels, and the calibration that is fitted to them once.
+    A baseline with labels, and the calibration that is fitted to them on first use.
 
     :param state: State of the baseline.
     """
@@ -161,7 +161,8 @@ def difference_result(
     """
     Return the result of an expected minus a realised number of the labelled rows.
 
-    Its reason says so if the interval does not contain 0. The p-value is computed from a normal distribution.
+    Its reason contains a note if the interval does not contain 0. The p-value is computed from a normal
+    distribution.
 
     :param estimation: The estimation.
     :param difference: The difference.

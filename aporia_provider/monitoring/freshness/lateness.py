@@ -105,7 +105,7 @@ class GapModel:
 @dataclass(frozen=True)
 class KnownSince:
     """
-    Time of the first known commit of a table, which a table without writes is judged by.
+    Time of the first known commit of a table, from which a table without writes is judged.
 
     :param time: The time in seconds since 1970; None if no commit is known.
     :param is_creation: Whether this commit created the table.

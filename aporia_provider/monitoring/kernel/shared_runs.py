@@ -47,7 +47,7 @@ class PartRuns:
 
     :param rows: Rows in the order of the runs.
     :param runs: The runs, with the bucket of each.
-    :param places: Place of the bucket of each run among all buckets.
+    :param places: Index of the bucket of each run among all buckets.
     :param parts: Number of the part of each run.
     """
 

@@ -143,7 +143,7 @@ EXPORTED int64_t aporia_encode_texts(const Texts *texts, Table *table, int32_t *
 /*
  * Count codes by slot.
  *
- * counts: for each slot, as many counts as width says: those of the codes, after that of nulls.
+ * counts: for each slot, as many counts as width: of nulls, then of the codes.
  */
 EXPORTED void aporia_count_codes(const int32_t *codes, const Runs *runs, int64_t *counts, int64_t width) {
     int64_t place = runs->first;

@@ -24,7 +24,7 @@ def with_more_missing(state: State, size: float) -> State:
     taken from the categories that have bins as long as there are any.
 
     :param state: State of a field.
-    :param size: 1 doubles the share.
+    :param size: Multiple of the share that is added; 1 doubles it.
     """
     nulls = getattr(state, "nulls", 0)
     wanted = max(nulls * (1 + size), state.rows * _LEAST_SHARE * min(size, 1.0))

@@ -25,7 +25,7 @@ def shifted(state: NumericState, bins: NumericBins | None, distance: float) -> N
     Return the state of values that are greater by a distance.
 
     Minimum, maximum, sum and sum of squares are exact. Within each bin, the values are assumed to be
-    uniformly distributed, so the number of values below an edge is wrong by at most the number of those in
+    uniformly distributed, so the number of values below an edge is wrong by at most the number of values in
     the bin in which the edge lies after it was shifted back. In the two outer bins, the range of the values
     is chosen such that its middle is their mean. The number of zeros is not known: it is 0.
 

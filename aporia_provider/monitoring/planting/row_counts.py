@@ -1,4 +1,4 @@
-"""Rows that do not arrive."""
+"""Shifts of the number of rows: rows that do not arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions that are wrong more often."""
+"""Shifts of performance: predictions that are wrong more often."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def less_accurate_multiclass(state: Multiclass, share: float) -> Multiclass:
     Return the state of rows after a share of them got another label. Accuracy decreases by this share.
 
     Only rows that were classified correctly are changed. Their label becomes the most frequent other class.
-    The histograms of scores remain as they are, so this is for metrics of the confusion matrix only.
+    The histograms of scores are not changed, so this is for metrics of the confusion matrix only.
 
     :param state: The state.
     :param share: Share of the labelled rows.
@@ -98,7 +98,7 @@ def _counted(row: dict[str, int]) -> dict[str, int]:
 
 
 _POWERS = {"e4": 4, "e2y": 2, "e2y2": 2, "ey": 1, "relative": 2, "log": 4}
-"""Power of the error in each of the moments of regression."""
+"""Power of the error in each moment of regression."""
 
 
 def greater_errors(state: Regression, size: float) -> Regression:

@@ -148,7 +148,7 @@ class DriftHistory:
         )
 
     def exclude(self, excluded: Mapping[str, Collection[int]]) -> None:
-        """Remove buckets of fields from what later ones are compared to; unknown fields are ignored."""
+        """Exclude buckets of fields from the reference of later buckets; unknown fields are ignored."""
         for name, buckets in excluded.items():
             if name in self.pool.rows:
                 self._p_values.clear()

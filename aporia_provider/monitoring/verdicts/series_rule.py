@@ -174,7 +174,7 @@ class Series:
         self._deviations = self._compute()
 
     def exclude(self, buckets: Collection[int]) -> None:
-        """Remove buckets from what later ones are compared to."""
+        """Exclude buckets from the reference of later buckets."""
         if not buckets:
             return
         self._nulls.clear()
