@@ -18,7 +18,7 @@ from aporia_provider.lake.log.table import DeltaLog
 
 RUN_KEYS: Final = ("dag_id", "run_id", "task_id")
 """
-What commits may tell of the Airflow task that made them, also with the prefix ``airflow_``: as keys of the
+Names of the Airflow task in commits, with or without the prefix ``airflow_``: as keys of the
 ``commitInfo`` (custom metadata of ``deltalake``), or in a JSON object in its ``userMetadata`` (Spark).
 """
 _MAX_TEXT = 250
