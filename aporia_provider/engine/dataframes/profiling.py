@@ -99,7 +99,7 @@ def baseline_bins(
     Return the bins of a baseline, computed from a sample if it is large.
 
     Hashes of ids and timestamps determine the sample, so that it does not depend on how the rows are stored,
-    and not all rows of a frequent id are in it. If more than twice the wanted number of rows are selected,
+    and not all rows of a frequent id are in it. If more than twice the intended number of rows are selected,
     for instance if many have the same id and timestamp, or if none are selected, the sample depends on the
     order of reading.
 
