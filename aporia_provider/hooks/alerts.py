@@ -52,7 +52,7 @@ class AlertsHook(AporiaHook):
 
         Its windows are compared with the four weeks before. The first commits that added rows of the windows
         are read from the Delta logs of the serving dataset and the actuals; if a log cannot be read, the
-        explanation says why.
+        explanation contains the reason.
 
         :param alert: The alert, or its id.
         :param aws_conn_id: AWS connection used to read the logs.

@@ -53,7 +53,7 @@ class AporiaHook(BaseHook):
         backend is used if there is no connection ``aporia_default``, or if the connection has no host. The
         default scheme of the host is ``https``.
 
-    Before the first call, a server of this provider is asked for the environment of the token. If the
+    Before the first call, the environment of the token is requested from a server of this provider. If the
     connection names a different environment, all calls raise
     :class:`~aporia_provider.errors.AuthenticationError`. Other servers do not report the environment; it is
     the one that the connection names, or ``[aporia] environment``.

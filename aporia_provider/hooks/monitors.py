@@ -57,7 +57,7 @@ class MonitorsHook(AlertsHook):
         self, text: str, *, delete_others: bool = False, dry_run: bool = False
     ) -> list[MonitorChange]:
         """
-        Make the monitors of a model what a YAML file says.
+        Apply the monitors of a YAML file to a model.
 
         :param text: Content of the file; see
             :func:`~aporia_provider.monitor_definitions.parse_monitor_file`.
