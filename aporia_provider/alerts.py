@@ -127,7 +127,7 @@ def alert_text(alert: Alert, event: AlertEvent) -> str:
     Return the text of a notification: what happened to an alert, and its description.
 
     :param alert: The alert.
-    :param event: The change of it that the notification tells.
+    :param event: The change that the notification reports.
     """
     version = f"version {alert.model_version}" if alert.model_version else "all versions"
     rows = f"{version}, {alert.segment}" if alert.segment else version

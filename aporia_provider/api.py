@@ -54,7 +54,7 @@ class AporiaApi(SegmentApi, Protocol):
         Change the retention of a model. Not part of Aporia's protocol.
 
         The next sync of a dataset of the model drops what the retention no longer covers. States that were
-        dropped earlier are not restored, which ``notes`` says.
+        dropped earlier are not restored; ``notes`` reports this.
 
         :param model_id: Id of the model.
         :param retention: See :class:`~aporia_provider.models.Model`; None keeps states for ever from now on.

@@ -116,7 +116,7 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
     @classmethod
     def _advice_on_unknown(cls, name: str, value: Any) -> str:
         """
-        Return what is told about an unknown parameter.
+        Return the message about an unknown parameter.
 
         :param name: Its name.
         :param value: All values.

@@ -41,7 +41,7 @@ class MonitorChange:
 
 class ApplyRequest(PublicModel):
     """
-    A request to make the monitors of a model what is given.
+    A request to apply monitors to a model.
 
     :param model_id: The model.
     :param monitors: The monitors.

@@ -47,7 +47,7 @@ class ModelUpdate(TypedDict):
     """
     Result of a change of a model.
 
-    ``status`` is ``updated`` or ``unchanged``; ``notes`` says what the change does not do.
+    ``status`` is ``updated`` or ``unchanged``; ``notes`` describes the limits of the change.
     """
 
     id: str

@@ -28,7 +28,7 @@ class SegmentApi(Protocol):
 
         :param model_id: Id of the model, which has a version.
         :param segment: The segment.
-        :param if_exists: What to do if the model has a segment of this name.
+        :param if_exists: Behaviour if the model has a segment of this name.
         """
 
     def list_segments(self, model_id: str) -> list[RegisteredSegment]:

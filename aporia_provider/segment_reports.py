@@ -45,7 +45,7 @@ class SegmentSuggestions(TypedDict):
     """
     Segments that are suggested for a model.
 
-    ``left_out`` says why there is none for a field.
+    ``left_out`` has the reason why there is none for a field.
     """
 
     model_id: str
@@ -56,12 +56,12 @@ class SegmentSuggestions(TypedDict):
 
 class SegmentCost(TypedDict):
     """
-    What a segment would cost, estimated from what is stored.
+    Cost of a segment, estimated from the stored states.
 
-    ``states`` and ``bytes`` are upper limits of what is stored for all datasets of the model.
+    ``states`` and ``bytes`` are upper limits for all datasets of the model.
     ``sync_seconds`` is added to the next syncs of all datasets together, and ``fill_seconds`` is the time of
     the first one, which computes the states of the past; they are null if no sync has been measured.
-    ``notes`` says how each was estimated, and ``problems`` which limits would be exceeded.
+    ``notes`` describes how each was estimated, and ``problems`` lists the limits that would be exceeded.
     """
 
     terms: int

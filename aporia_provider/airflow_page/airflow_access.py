@@ -22,7 +22,7 @@ class AirflowAccess:
     """
     Access to the page with the session or a token of Airflow.
 
-    Users who may read assets may see the page, and those who may also change assets may acknowledge and
+    Users who may read assets may see the page, and users who may also change assets may acknowledge and
     snooze alerts.
 
     :param prefix: Path that the page is mounted at.

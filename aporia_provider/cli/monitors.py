@@ -38,8 +38,8 @@ def _add_list(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
 def _add_apply(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser = actions.add_parser(
         "apply",
-        help="make the monitors of models what YAML files say",
-        description="Make the monitors of models what YAML files say. Nothing changes if one is not valid.",
+        help="apply the monitors in YAML files",
+        description="Create and update monitors from YAML files. Nothing changes if one is not valid.",
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="YAML file with the monitors of a model")
     parser.add_argument("--dry-run", action="store_true", help="only print what would change")

@@ -49,7 +49,7 @@ class Calls(MonitorCalls, SegmentCalls):
         """
         Return the environment that all calls read and write.
 
-        Every call does so before its first request. This project's server is asked for it once.
+        Every call does so before its first request. It is requested from this project's server once.
 
         :raises aporia_provider.errors.AuthenticationError: if the token belongs to another environment than
             the named one.

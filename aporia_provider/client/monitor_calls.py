@@ -33,7 +33,7 @@ class MonitorCalls:
         """
         Create a monitor.
 
-        The protocol does not say that the names of monitors are unique, so a request that may have been
+        The protocol does not require that the names of monitors are unique, so a request that may have been
         received is not repeated.
         """
         Monitor.check_type(monitor)

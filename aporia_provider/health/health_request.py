@@ -1,4 +1,4 @@
-"""What is checked of a model version."""
+"""Checks of a model version."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _as_list(value: Any) -> Any:
 
 class HealthRequest(PublicModel):
     """
-    What is checked of a model version.
+    Checks of a model version.
 
     :param model_id: Id of the model.
     :param model_version: Name of the version; None or ``latest`` for the version that was registered last.

@@ -25,7 +25,7 @@ def replaced_rows(key: Mapping[str, str], granularity: str, start: datetime, end
     :param granularity: The granularity.
     :param start: Start of the first window.
     :param end: End of the last window.
-    :param kind: Name of the column that says whether a row has no window: ``log_type``, of which
+    :param kind: Name of the column that marks rows without a window: ``log_type``, of which
         ``BASELINE`` has none; empty if all rows have windows.
     """
     from sqlglot import exp

@@ -59,7 +59,7 @@ class Segment(Part):
     A segment of the rows.
 
     :param group: Name or id of the segment; None for all rows.
-    :param value: Value of the segment, of a numeric one the lower bound; None for each of its values by
+    :param value: Value of the segment, or the lower bound for a numeric segment; None for each of its values
         itself.
     """
 

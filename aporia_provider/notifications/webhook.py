@@ -26,7 +26,7 @@ class AporiaAlertNotifier(BaseNotifier):
 
     It is passed to :class:`~aporia_provider.operators.alerts.NotifyAlertsOperator` or
     :class:`~aporia_provider.operators.alerts.MonitorModelOperator`. For the keys see
-    :func:`~aporia_provider.alerts.webhook_body`. They do not say what has happened to an alert, so only
+    :func:`~aporia_provider.alerts.webhook_body`. They do not contain the kind of the event, so only
     alerts that were opened are sent by default.
 
     :param http_conn_id: Connection of type ``http`` to the webhook: URL, and headers as JSON in ``extra``.
@@ -34,7 +34,7 @@ class AporiaAlertNotifier(BaseNotifier):
     :param endpoint: Path that is appended to the URL of the connection.
     :param kinds: Kinds of events that are sent: ``opened``, ``recurred``, ``resolved`` or ``corrected``; see
         :class:`~aporia_provider.alerts.AlertEvent`.
-    :raises aporia_provider.errors.ValidationError: if there are no such kinds; all are named.
+    :raises aporia_provider.errors.ValidationError: if kinds are unknown; all are named.
     """
 
     template_fields = ("http_conn_id", "endpoint")
@@ -80,7 +80,7 @@ class AporiaAlertNotifier(BaseNotifier):
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:
-    """Raise an error if no event is ever sent for a kind, or the kinds are a text."""
+    """Raise an error if a kind is unknown, or the kinds are a string."""
     if isinstance(kinds, str):
         raise ValidationError(f"kinds is the text {kinds!r}: give a list of kinds")
     if problems := [choice_error(kind, _KINDS) for kind in kinds if kind not in _KINDS]:

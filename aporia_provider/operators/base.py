@@ -187,7 +187,7 @@ def emit_days(
     :param environment: Environment of the model.
     :param model_id: Id of the model.
     :param days: The days, in chronological order. Events are emitted for the latest ones only, up to
-        ``MAX_DAYS``, and the log says how many are left out.
+        ``MAX_DAYS``, and the log contains the number of the others.
     """
     asset = assets.changed_days(model_id, environment)
     # Users' tests may execute the operator without a context.

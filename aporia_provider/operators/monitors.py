@@ -115,7 +115,7 @@ class DeleteMonitorOperator(MonitorsOperator):
 
 class ApplyMonitorsOperator(MonitorsOperator):
     """
-    Make the monitors of a model what a list or a YAML file says, in one transaction.
+    Apply the monitors of a list or a YAML file to a model, in one transaction.
 
     :param monitors: A path that ends with ``.yaml`` or ``.yml``, relative to the DAG file, of a file with the
         keys ``model`` and ``monitors``; its content is a Jinja template. Or a list of monitors, see

@@ -132,9 +132,10 @@ def settle(
     operator: BaseOperator, context: Context, outcome: Outcome, result: Mapping[str, Any], message: str
 ) -> None:
     """
-    Fail or skip a task if its operator says so for an outcome. The result is stored in any case.
+    Fail or skip a task if its operator is configured so for an outcome. The result is stored in any case.
 
-    A failed verdict is not retried, since waiting does not change it; one with too little data is.
+    A failed verdict is not retried, since waiting does not change it; a verdict with too little data is
+    retried.
 
     :param operator: Operator with the attribute ``on_insufficient``, and with ``on_fail`` unless it fails.
     :param context: Context of the task.

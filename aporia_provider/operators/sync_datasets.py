@@ -144,7 +144,7 @@ class SyncDatasetsOperator(AporiaOperator):
                 self.log.info("  %s", line)
 
     def _error(self, failed: Sequence[DatasetSync]) -> Exception:
-        """Return the error that names the failed datasets, which is retried if one of theirs is."""
+        """Return the error that names the failed datasets. It is retried if one of their errors is."""
         changed = [sync.description for sync in self._syncs if sync.result and sync.result["changed"]]
         if changed:
             self.log.warning(

@@ -63,7 +63,7 @@ def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
     log.warning(
         "No Airflow connection %r was found, so calls use %s. A connection created with 'airflow "
         "connections add' is not found here: %s. To reach a server, set %s, or pass token, host and "
-        "environment to init; if the embedded backend is meant, set [aporia] database_url",
+        "environment to init; to use the embedded backend, set [aporia] database_url",
         conn_id,
         where,
         script_connections(conn_id),

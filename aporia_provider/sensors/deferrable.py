@@ -96,7 +96,7 @@ class DeferrableSensor(CheckedRendering, BaseSensorOperator):
         self.defer(
             trigger=self.trigger(poll_interval=interval, end_time=end_time, max_errors=self.max_errors),
             method_name="execute_complete",
-            # The trigger ends before, and knows why the condition did not hold.
+            # The trigger ends before, with the reason why the condition did not hold.
             timeout=timedelta(seconds=seconds + _GRACE_SECONDS),
         )
 

@@ -36,7 +36,7 @@ class PolledTable:
         self._access = access
         self._position: TablePosition | None = None
         self._lock = asyncio.Lock()
-        # Results for the triggers that ask the same question after a poll.
+        # Results for triggers with the same arguments after a poll.
         self._ranges: dict[TablePosition, CommitRange | None] = {}
         self._changing: dict[CommitRange, bool] = {}
 
@@ -144,7 +144,7 @@ async def polls(table: PolledTable, interval: float) -> AsyncIterator[Poll]:
 
 async def settled_polls(table: PolledTable, interval: float) -> AsyncIterator[Poll]:
     """
-    Poll a table for a single trigger. A poll is settled when the trigger asks for the next one.
+    Poll a table for a single trigger. A poll is settled when the trigger requests the next one.
 
     For parameters see :func:`polls`.
     """
