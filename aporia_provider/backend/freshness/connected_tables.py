@@ -47,12 +47,12 @@ def connected_tables(session: Session, version_keys: Iterable[int]) -> list[Conn
         DatasetRow.role.in_((SERVING, ACTUALS)),
         DatasetRow.enabled,
     )
-    found = []
+    tables = []
     for row in session.scalars(query.order_by(DatasetRow.key)):
         source = connection_of(row).data_source
         if source.delta_uri is not None and _is_current(source):
-            found.append(ConnectedTable(row.key, row.role, source.delta_uri, source))
-    return sorted(found, key=lambda table: table.role != SERVING)
+            tables.append(ConnectedTable(row.key, row.role, source.delta_uri, source))
+    return sorted(tables, key=lambda table: table.role != SERVING)
 
 
 def _is_current(source: DataSource) -> bool:

@@ -46,13 +46,13 @@ class DroppedRanges:
             return self._intervals
         # Ranges of one field do not overlap, so their ends ascend as well.
         place = max(0, bisect_right(self._starts, start) - 1)
-        found = []
+        overlaps = []
         for interval in self._intervals[place:]:
             if interval[0] >= end:
                 break
             if interval[1] > start:
-                found.append(interval)
-        return found
+                overlaps.append(interval)
+        return overlaps
 
     def reason(self, within: Range, data: str = "") -> str | None:
         """
@@ -61,10 +61,10 @@ class DroppedRanges:
         :param within: The range.
         :param data: Name of the data, such as ``of the baseline``.
         """
-        found = self.overlapping(within)
-        if not found:
+        overlaps = self.overlapping(within)
+        if not overlaps:
             return None
-        described = describe_intervals([(found[0][0], found[-1][1])], null_timestamps=False)
+        described = describe_intervals([(overlaps[0][0], overlaps[-1][1])], null_timestamps=False)
         subject = " ".join(filter(None, ("the states", data, f"from {described}")))
         return (
             f"{subject} were dropped, or are kept only as sums of longer periods: the retention of the model "

@@ -76,12 +76,12 @@ class SegmentQuestion:
     def answers(self, query: Query, terms: Sequence[Term]) -> dict[tuple[Term, int, str], QueryResult]:
         """Return the results of each term, period and metric."""
         places = [(term, period, name) for term in terms for period in range(2) for name in self.metrics]
-        found: dict[tuple[Term, int, str], QueryResult] = {}
+        results: dict[tuple[Term, int, str], QueryResult] = {}
         for first in range(0, len(places), _BATCH):
             batch = places[first : first + _BATCH]
             for item in query(self._query(batch)):
-                found.update((batch[int(result.id)], result) for result in item.metrics)
-        return found
+                results.update((batch[int(result.id)], result) for result in item.metrics)
+        return results
 
     def _query(self, places: Sequence[tuple[Term, int, str]]) -> MetricsQuery:
         metrics = []
@@ -120,8 +120,8 @@ def segment_changes(
     whole = _pair(question, answers, None)
     if whole is None or not all(side.mean.weight for side in whole):
         return ()
-    found = [_changes(question, answers, whole, segment) for segment in segments]
-    return tuple(_named(found))
+    changes = [_changes(question, answers, whole, segment) for segment in segments]
+    return tuple(_named(changes))
 
 
 def _changes(
@@ -133,10 +133,10 @@ def _changes(
     name, labels = segment["name"], [term["label"] for term in segment["terms"]]
     pairs = {label: _pair(question, answers, (segment["id"], label)) for label in labels}
     errors = [
-        found.error
+        result.error
         for label in labels
         for period in range(2)
-        if (found := answers[(segment["id"], label), period, question.metric]).error
+        if (result := answers[(segment["id"], label), period, question.metric]).error
     ]
     known = {label: pair for label, pair in pairs.items() if pair is not None}
     if errors or len(known) < len(labels):

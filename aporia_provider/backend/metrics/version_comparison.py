@@ -95,8 +95,10 @@ def compare(
     sides = [by_id[f"{role} {metric} {place}"] for place in range(2)]
     _raise(pair, sides)
     confidence = parameters.get("confidence")
-    found = _judged(metric, direction, margin, role, sides, CONFIDENCE if confidence is None else confidence)
-    return replace(found, segment=None if pair.segment is None else dict(pair.segment))
+    comparison = _judged(
+        metric, direction, margin, role, sides, CONFIDENCE if confidence is None else confidence
+    )
+    return replace(comparison, segment=None if pair.segment is None else dict(pair.segment))
 
 
 def _role(pair: VersionPair, results: Mapping[str, QueryResult]) -> str:

@@ -30,12 +30,12 @@ def claim_alerts(session: Session, environment: str, claimant: str) -> list[Aler
         .limit(MAX_CLAIMED)
         .with_for_update(of=AlertRow, skip_locked=True)
     )
-    found = [(alert, monitor) for alert, monitor in session.execute(query)]
-    for alert, _ in found:
+    claimed = [(alert, monitor) for alert, monitor in session.execute(query)]
+    for alert, _ in claimed:
         alert.emitted_by, alert.claimed_until = claimant, now + CLAIM
     session.flush()
-    _release_others(session, environment, claimant, [alert.key for alert, _ in found])
-    return read_alerts(session, found)
+    _release_others(session, environment, claimant, [alert.key for alert, _ in claimed])
+    return read_alerts(session, claimed)
 
 
 def confirm_alerts(session: Session, environment: str, claimant: str, alert_ids: Sequence[str]) -> None:

@@ -93,10 +93,10 @@ def _send(claim: _Claim, receivers: Mapping[str, Send]) -> tuple[list[str], list
 def _claim(database: Database, environment: str, failed: set[str]) -> _Claim | None:
     """Claim the oldest undelivered event of an alert that is not in ``failed``."""
     with database.write_transaction() as session:
-        found = _next_event(session, environment, failed)
-        if found is None:
+        event_and_alert = _next_event(session, environment, failed)
+        if event_and_alert is None:
             return None
-        row, alert, monitor = found
+        row, alert, monitor = event_and_alert
         row.claimed_until = utc_now() + CLAIM
         (told,) = read_alerts(session, [(alert, monitor)])
         return _Claim(row.key, told, event_of(row), tuple(row.delivered_to or ()))
@@ -124,8 +124,8 @@ def _next_event(
         .limit(1)
         .with_for_update(of=AlertEventRow, skip_locked=True)
     )
-    found = session.execute(query).first()
-    return None if found is None else (found[0], found[1], found[2])
+    result = session.execute(query).first()
+    return None if result is None else (result[0], result[1], result[2])
 
 
 def _release(database: Database, key: int, incomplete: list[str] | None) -> None:

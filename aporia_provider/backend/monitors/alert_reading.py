@@ -33,11 +33,11 @@ def find_alert(session: Session, environment: str, alert_id: str) -> tuple[Alert
     :raises aporia_provider.errors.NotFoundError: if there is no such alert.
     """
     query = alerts_of(environment).where(AlertRow.id == alert_id).with_for_update(of=AlertRow)
-    found = session.execute(query).first()
-    if found is None:
+    result = session.execute(query).first()
+    if result is None:
         missing = f"There is no alert {alert_id!r} in environment {environment!r}"
         raise NotFoundError(missing, status=404)
-    return found[0], found[1]
+    return result[0], result[1]
 
 
 def read_alerts(session: Session, rows: Sequence[tuple[AlertRow, MonitorRow]]) -> list[Alert]:

@@ -56,14 +56,14 @@ def _first_commit(
         credentials = find_credentials() if source.is_on_s3 else None
         # Labels become known after the predictions, at any time.
         until = end if dataset.role == "serving" else None
-        found = DatasetLog(dataset, source, credentials).first_commit(start, until)
+        commit = DatasetLog(dataset, source, credentials).first_commit(start, until)
     except AporiaError as error:
         return FirstCommit(role=dataset.role, table_uri=source.delta_uri, reason=error.message)
-    return _of(dataset.role, source.delta_uri, found)
+    return _of(dataset.role, source.delta_uri, commit)
 
 
-def _of(role: str, uri: str | None, found: AddingCommit) -> FirstCommit:
-    summary = found.summary
+def _of(role: str, uri: str | None, commit: AddingCommit) -> FirstCommit:
+    summary = commit.summary
     return FirstCommit(
         role=role,
         table_uri=uri,
@@ -71,6 +71,6 @@ def _of(role: str, uri: str | None, found: AddingCommit) -> FirstCommit:
         time=summary.time.isoformat(),
         operation=summary.operation,
         writer=summary.writer,
-        reason=found.note,
-        **found.run,
+        reason=commit.note,
+        **commit.run,
     )

@@ -26,9 +26,9 @@ def data_time(session: Session, version_key: int) -> int | None:
         .join(DatasetRow, SyncRow.dataset_key == DatasetRow.key)
         .where(DatasetRow.version_key == version_key, DatasetRow.role == SERVING, SyncRow.part == FIELDS)
     )
-    found = session.execute(query).first()
-    if found is None or found.synced_at is None:
+    result = session.execute(query).first()
+    if result is None or result.synced_at is None:
         return None
-    committed = (found.report or {}).get("committed_at")
-    moment = datetime.fromisoformat(committed) if committed else found.synced_at
+    committed = (result.report or {}).get("committed_at")
+    moment = datetime.fromisoformat(committed) if committed else result.synced_at
     return int(moment.timestamp())

@@ -162,8 +162,8 @@ class MonitorEvaluations(RegistryBase):
             find_model(session, self.environment, model_id)
             if isinstance(monitor, Monitor):
                 return StoredMonitor(-1, "", monitor.to_wire(), utc_now())
-            mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
-            rows = {row.name: row.registration for row in session.scalars(mine)}
+            of_model = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
+            rows = {row.name: row.registration for row in session.scalars(of_model)}
         if monitor not in rows:
             raise NotFoundError(f"Model {model_id!r} has no monitor {monitor!r}; {nearest(monitor, rows)}")
         return StoredMonitor(-1, "", rows[monitor], utc_now())
@@ -191,9 +191,9 @@ class MonitorEvaluations(RegistryBase):
                 find_model(session, self.environment, model_id)
             else:
                 find_version(session, self.environment, model_id, model_version)
-            mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
-            found = [StoredMonitor.of(row) for row in session.scalars(mine.order_by(MonitorRow.key))]
-        return [monitor for monitor in found if monitor.is_active]
+            of_model = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
+            monitors = [StoredMonitor.of(row) for row in session.scalars(of_model.order_by(MonitorRow.key))]
+        return [monitor for monitor in monitors if monitor.is_active]
 
     def _evaluate_after_sync(
         self, model_id: str, model_version: str, credentials: AwsCredentials | None

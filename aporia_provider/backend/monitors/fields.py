@@ -71,35 +71,35 @@ def subjects_of(configuration: MonitorConfiguration, schema: VersionSchema) -> l
         return [ROWS]
     if metric.type in _ROWS:
         return [ROWS]
-    found = [each for category in _DEFAULTS.get(type_, ()) for each in _category(category, schema)]
+    subjects = [each for category in _DEFAULTS.get(type_, ()) for each in _category(category, schema)]
     allowed = _TYPES.get(type_)
-    return [each for each in found if allowed is None or each.type in allowed]
+    return [each for each in subjects if allowed is None or each.type in allowed]
 
 
 def _named(named: dict[str, list[str]], schema: VersionSchema) -> list[Subject]:
-    found: list[Subject] = []
+    subjects: list[Subject] = []
     problems: list[str] = []
     for category, names in named.items():
         known = {_name(each): each for each in _category(category, schema)}
         for name in names:
             plain = name.removeprefix(f"{category}.")
             if plain in known:
-                found.append(known[plain])
+                subjects.append(known[plain])
             else:
                 problems.append(f"{category}: there is no {plain!r}; {nearest(plain, known)}")
     if problems:
         raise ValidationError("The version does not have the fields of the monitor", problems=problems)
-    return found
+    return subjects
 
 
 def _find(name: str, schema: VersionSchema) -> Subject:
     every = [
         each for category in ("features", "raw_inputs", "predictions") for each in _category(category, schema)
     ]
-    found = next((each for each in every if name in (each.field, _name(each))), None)
-    if found is None:
+    subject = next((each for each in every if name in (each.field, _name(each))), None)
+    if subject is None:
         raise ValidationError(f"metric.field: there is no field {name!r}; {nearest(name, map(_name, every))}")
-    return found
+    return subject
 
 
 def _category(category: str, schema: VersionSchema) -> Iterator[Subject]:

@@ -45,12 +45,12 @@ class LatestVerdicts(RegistryBase):
             raise ValidationError(f"end: {end!r} is not a datetime with a time zone")
         with self.database.read_transaction() as session:
             find_version(session, self.environment, model_id, model_version)
-            mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
-            every = session.scalars(mine)
+            of_model = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
+            every = session.scalars(of_model)
             monitors = {row.key: row for row in every if row.registration.get("is_active", True)}
             rows = _latest(session, monitors, model_version, end)
-            found = [(monitors[row.monitor_key], row) for row in rows]
-            return [_public(monitor, row) for monitor, row in found if _is_current(monitor, row)]
+            verdict_rows = [(monitors[row.monitor_key], row) for row in rows]
+            return [_public(monitor, row) for monitor, row in verdict_rows if _is_current(monitor, row)]
 
 
 def _latest(
@@ -62,14 +62,14 @@ def _latest(
         conditions.append(VerdictRow.end <= int(end.timestamp()))
     group = (VerdictRow.monitor_key, VerdictRow.version, VerdictRow.segment)
     last = select(*group, func.max(VerdictRow.start).label("start")).where(*conditions).group_by(*group)
-    found = last.subquery()
+    newest = last.subquery()
     joined = and_(
-        VerdictRow.monitor_key == found.c.monitor_key,
-        VerdictRow.version == found.c.version,
-        VerdictRow.segment == found.c.segment,
-        VerdictRow.start == found.c.start,
+        VerdictRow.monitor_key == newest.c.monitor_key,
+        VerdictRow.version == newest.c.version,
+        VerdictRow.segment == newest.c.segment,
+        VerdictRow.start == newest.c.start,
     )
-    query = select(VerdictRow).join(found, joined)
+    query = select(VerdictRow).join(newest, joined)
     order = VerdictRow.monitor_key, VerdictRow.version, VerdictRow.segment
     return list(session.scalars(query.order_by(*order)))
 

@@ -65,10 +65,10 @@ class Replay:
         size = None if self._plant is True else float(self._plant)
         search = PlantSearch(self._request, size)
         failed: dict[str, set[FailedWindow]] = defaultdict(set)
-        for (version, segment), found in self._verdicts.items():
+        for (version, segment), windows in self._verdicts.items():
             failed[version] |= {
                 (segment, verdict.field, start)
-                for start, window in found.items()
+                for start, window in windows.items()
                 for verdict in window.failed
             }
         planted = search.run(Replayed(self._windows, failed))
@@ -116,7 +116,7 @@ class Replay:
         self._problems += [problem for problem in plan.problems if problem not in self._problems]
 
     def _report(self) -> dict[str, Any]:
-        windows = [verdict for found in self._verdicts.values() for verdict in found.values()]
+        windows = [verdict for by_window in self._verdicts.values() for verdict in by_window.values()]
         counts = Counter(verdict.outcome for window in windows for verdict in window.verdicts)
         reasons = [
             f"{f'{window.segment}: ' if window.segment else ''}{verdict.field or 'rows'}: {verdict.reason}"
@@ -151,8 +151,8 @@ class Replay:
 def _outcome(window: WindowVerdict, field: str | None, by_field: bool) -> Outcome:
     if not by_field:
         return window.outcome
-    found: Outcome = next((each.outcome for each in window.verdicts if each.field == field), "insufficient")
-    return found
+    outcome: Outcome = next((each.outcome for each in window.verdicts if each.field == field), "insufficient")
+    return outcome
 
 
 def _described(place: Place) -> str:

@@ -80,15 +80,15 @@ class TableHistories:
         now: datetime,
     ) -> dict[str, StoredHistory]:
         sources = {table.uri: table.source for table in tables}
-        found: dict[str, StoredHistory] = {}
+        histories: dict[str, StoredHistory] = {}
         for uri, source in sources.items():
             if faults := list(link_faults(source, self.scope.allowed_local_folders)):
-                found[uri] = StoredHistory(uri, error="; ".join(faults))
-        uris = [uri for uri in sources if uri not in found]
+                histories[uri] = StoredHistory(uri, error="; ".join(faults))
+        uris = [uri for uri in sources if uri not in histories]
         try:
             reader = HistoryReader(uris, find_credentials, MAX_COMMITS, _Known(earlier))
         except AporiaError as error:
-            return found | {uri: StoredHistory(uri, error=error.message) for uri in uris}
+            return histories | {uri: StoredHistory(uri, error=error.message) for uri in uris}
 
         def read(uri: str) -> StoredHistory:
             try:
@@ -97,7 +97,7 @@ class TableHistories:
                 return StoredHistory(uri, error=error.message)
 
         with ThreadPoolExecutor(MAX_TABLES) as pool:
-            return found | {history.uri: history for history in pool.map(read, uris)}
+            return histories | {history.uri: history for history in pool.map(read, uris)}
 
 
 @dataclass(frozen=True)

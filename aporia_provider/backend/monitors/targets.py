@@ -116,8 +116,8 @@ class Targets:
         :raises aporia_provider.errors.NotFoundError: if there are none, or there is no such segment.
         :raises aporia_provider.errors.ValidationError: if the segment has no such value.
         """
-        found, terms = self._versions(configuration), self._terms(configuration)
-        return [replace(each, version=each.version.of_term(term)) for each in found for term in terms]
+        versions, terms = self._versions(configuration), self._terms(configuration)
+        return [replace(each, version=each.version.of_term(term)) for each in versions for term in terms]
 
     def _terms(self, configuration: MonitorConfiguration) -> Sequence[StatesTerm | None]:
         if configuration.segment is None:
@@ -128,24 +128,24 @@ class Targets:
         return [self.model.term(SegmentValue(id=group, value=value))]
 
     def _versions(self, configuration: MonitorConfiguration) -> list[Target]:
-        asked = configuration.identification.models.version
+        name = configuration.identification.models.version
         if configuration.type == "model_staleness":
             return [Target(None, self.model.version(None), DataRange())]
-        if asked == "all_versions":
+        if name == "all_versions":
             return [self._union()]
-        found = [self.model.latest()] if asked == "latest" else self._named(asked)
-        return [self._target(row) for row in found if self._only in (None, row.name)]
+        versions = [self.model.latest()] if name == "latest" else self._named(name)
+        return [self._target(row) for row in versions if self._only in (None, row.name)]
 
-    def _named(self, asked: str | None) -> Sequence[VersionRow]:
-        if asked is None:
+    def _named(self, name: str | None) -> Sequence[VersionRow]:
+        if name is None:
             if not self._active:
                 raise NotFoundError("no version has a serving dataset whose syncs are enabled")
             return self._active
-        found = [row for row in self.rows if asked in (row.id, row.name)]
-        if not found:
-            hint = nearest(asked, [row.name for row in self.rows])
-            raise NotFoundError(f"models.version: there is no version {asked!r}; {hint}")
-        return found[:1]
+        versions = [row for row in self.rows if name in (row.id, row.name)]
+        if not versions:
+            hint = nearest(name, [row.name for row in self.rows])
+            raise NotFoundError(f"models.version: there is no version {name!r}; {hint}")
+        return versions[:1]
 
     def _target(self, row: VersionRow) -> Target:
         if row.name not in self._targets:

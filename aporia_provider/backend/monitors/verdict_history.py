@@ -59,8 +59,8 @@ def verdict_history(database: Database, environment: str, alert: Alert) -> list[
         _check_size(plan)
         planner.prepare([plan])
         judge = WindowJudge(session, environment, targets, measures)
-        found = [verdict for version in judge.judged(plan) for _, verdict in version.windows]
-    return sorted(found, key=lambda verdict: verdict.start)
+        windows = [verdict for version in judge.judged(plan) for _, verdict in version.windows]
+    return sorted(windows, key=lambda verdict: verdict.start)
 
 
 def _monitor(session: Session, environment: str, alert: Alert) -> StoredMonitor:

@@ -105,12 +105,12 @@ class Gauges(RegistryBase):
     ) -> list[float | None]:
         within = {"start": start, "end": end}
         data = {"dataset_type": SERVING, "model_version": version, "time_range": within}
-        asked = [
+        metrics = [
             {"id": name, "metric": name, "datasets": {"data": data}} for name in ("count", "label_coverage")
         ]
-        query = MetricsQuery.from_wire({"model_id": model_id, "metrics": asked})
-        (found,) = execute_query(ModelStates(session, self.environment, model_id), query)
-        return [result.value for result in found.metrics]
+        query = MetricsQuery.from_wire({"model_id": model_id, "metrics": metrics})
+        (results,) = execute_query(ModelStates(session, self.environment, model_id), query)
+        return [result.value for result in results.metrics]
 
     def _open_alerts(self, session: Session) -> list[tuple[str, str, int]]:
         query = (

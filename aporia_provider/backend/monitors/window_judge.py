@@ -74,10 +74,10 @@ class WindowJudge:
             windows: list[list[tuple[Window, WindowVerdict]]] = [[] for _ in group]
             for place, window, verdict in self._together(plan, group):
                 windows[place].append((window, verdict))
-            for version, found in zip(group, windows, strict=True):
+            for version, judged_windows in zip(group, windows, strict=True):
                 target = version.target
                 key = None if target.name is None else target.version.row.key
-                yield JudgedVersion(key, version.inputs, found)
+                yield JudgedVersion(key, version.inputs, judged_windows)
 
     def windows(self, plan: MonitorPlan, version: PlannedVersion) -> Iterator[tuple[Window, WindowVerdict]]:
         """Yield the windows of a version with their verdicts, the oldest first."""
@@ -119,7 +119,7 @@ class WindowJudge:
 
     def _verdict(self, plan: MonitorPlan, version: PlannedVersion, case: Case) -> WindowVerdict:
         window = case.window
-        found = WindowVerdict(
+        verdict = WindowVerdict(
             model_version=version.target.name,
             segment=version.target.segment or None,
             start=window.start,
@@ -127,20 +127,20 @@ class WindowJudge:
             verdicts=tuple(judge(case)),
             inputs=version.inputs.of(window),
         )
-        if found.outcome != "fail":
-            return found
+        if verdict.outcome != "fail":
+            return verdict
         failure = Failure(
             case.configuration,
             self._environment,
             self._targets.model.row.registration,
-            found,
+            verdict,
             case.plan.baseline(window),
             case.version.schema.feature_importance or {},
             max(case.created, default=None),
             case.baseline_version.segment,
         )
         custom = plan.monitor.registration.get("custom_alert_description")
-        return replace(found, description=describe(failure, custom))
+        return replace(verdict, description=describe(failure, custom))
 
     def _failed(self, plan: MonitorPlan, group: Sequence[PlannedVersion]) -> set[FailedWindow]:
         """
@@ -155,14 +155,14 @@ class WindowJudge:
         if self._known is not None:
             return self._known.setdefault(name, set())
         alerted = select(AlertWindowRow.start).join(AlertRow, AlertWindowRow.alert_key == AlertRow.key)
-        mine = AlertRow.monitor_key == plan.monitor.key, AlertRow.version == name
+        of_version = AlertRow.monitor_key == plan.monitor.key, AlertRow.version == name
         row = VerdictRow
         query = select(row.segment, row.start, row.findings).filter_by(
             monitor_key=plan.monitor.key, version=name, outcome="fail"
         )
         query = query.where(row.segment.in_([each.target.segment for each in group]), row.start < last)
-        own = AlertRow.segment == row.segment
-        open_ = alerted.where(*mine, own, AlertRow.acknowledged_at.is_(None)).correlate(row)
+        of_segment = AlertRow.segment == row.segment
+        open_ = alerted.where(*of_version, of_segment, AlertRow.acknowledged_at.is_(None)).correlate(row)
         rows = self._session.execute(query.where(row.start.in_(open_)))
         return {
             (segment, each["field"], start)

@@ -99,14 +99,14 @@ class WindowPlan:
         :param least: Number of parts to which a shorter baseline is extended.
         """
         within = self.baseline(window)
-        found: list[Range] = []
+        ranges: list[Range] = []
         if within is None:
-            return found
+            return ranges
         start, end = within
-        while (first := self._aggregation.before(end)) >= start or len(found) < least:
-            found.append((first, end))
+        while (first := self._aggregation.before(end)) >= start or len(ranges) < least:
+            ranges.append((first, end))
             end = first
-        return found[::-1]
+        return ranges[::-1]
 
     @property
     def windows_a_year(self) -> float:

@@ -100,8 +100,8 @@ class View:
     @property
     def segment_query(self) -> dict[str, str]:
         """The segment as parameters of a query."""
-        found = self.segment
-        return {} if found is None else {"segment": found.id, "value": found.value}
+        segment = self.segment
+        return {} if segment is None else {"segment": segment.id, "value": segment.value}
 
     def whole_number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """
@@ -112,10 +112,10 @@ class View:
         text = self.text(name)
         if not text:
             return default
-        found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-        if found is None or not lowest <= found <= highest:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+        if number is None or not lowest <= number <= highest:
             raise ValidationError(f"{name}: {text!r} is not a whole number from {lowest} to {highest}")
-        return found
+        return number
 
     def render(self, template: str, **values: Any) -> Response:
         """Return a template as a response."""

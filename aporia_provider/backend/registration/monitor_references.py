@@ -53,22 +53,22 @@ def _within(value: Any, *steps: str) -> Any:
 
 def _problems(session: Session, model: ModelRow, body: Mapping[str, Any]) -> Iterator[str]:
     try:
-        found = parse_configuration(body["type"], body["configuration"])
+        configuration = parse_configuration(body["type"], body["configuration"])
     except ValidationError as error:
         yield from error.problems or [error.message]
         return
-    if found.unsupported is not None:
-        yield found.unsupported
-    yield from _of_segments(session, model, found)
-    if found.metric.type == "custom_metric":
+    if configuration.unsupported is not None:
+        yield configuration.unsupported
+    yield from _of_segments(session, model, configuration)
+    if configuration.metric.type == "custom_metric":
         try:
-            find_custom_metric(session, model, str(found.metric.id))
+            find_custom_metric(session, model, str(configuration.metric.id))
         except NotFoundError as error:
             yield f"metric.id: {error.message}"
 
 
-def _of_segments(session: Session, model: ModelRow, found: MonitorConfiguration) -> Iterator[str]:
-    for name, named in (("segment", found.segment), ("baseline", found.baseline_segment)):
+def _of_segments(session: Session, model: ModelRow, configuration: MonitorConfiguration) -> Iterator[str]:
+    for name, named in (("segment", configuration.segment), ("baseline", configuration.baseline_segment)):
         if named is None:
             continue
         group, value = named

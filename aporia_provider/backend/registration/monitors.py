@@ -83,8 +83,10 @@ class Monitors(RegistryBase):
         with self.database.write_transaction() as session:
             find_model(session, self.environment, model_id)
             _check_all(session, self.environment, model_id, bodies.values())
-            mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
-            rows = {row.name: row for row in session.scalars(mine.order_by(MonitorRow.key).with_for_update())}
+            of_model = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
+            rows = {
+                row.name: row for row in session.scalars(of_model.order_by(MonitorRow.key).with_for_update())
+            }
             changes = [_change(name, rows.get(name), body) for name, body in bodies.items()]
             others = [row for name, row in rows.items() if name not in bodies]
             if not delete_others:

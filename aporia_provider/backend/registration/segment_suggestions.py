@@ -40,16 +40,16 @@ class Suggestions(RegistryBase):
             version = find_version(session, self.environment, model_id, model_version)
             names = {row.name for row in model_segments(session, version.model_key)}
             chosen, left_out = _important_fields(session, version)
-            found = list(_suggested(session, version, chosen, names))
+            suggested = list(_suggested(session, version, chosen, names))
         return {
             "model_id": model_id,
             "model_version": model_version,
             "segments": [
                 {"segment": each.segment.to_wire(), "reason": each.text}
-                for each in found
+                for each in suggested
                 if each.segment is not None
             ],
-            "left_out": [*(each.text for each in found if each.segment is None), *left_out],
+            "left_out": [*(each.text for each in suggested if each.segment is None), *left_out],
         }
 
 

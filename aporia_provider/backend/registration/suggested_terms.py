@@ -73,10 +73,10 @@ def _is_usable(text: str) -> bool:
 
 
 def _of_ranges(name: str, key: str, state: NumericState, bins: NumericBins | None) -> Suggested:
-    found = [quantile(state, bins, place / RANGES).value for place in range(RANGES + 1)]
-    if any(not isinstance(value, float | int) for value in found):
+    quantiles = [quantile(state, bins, place / RANGES).value for place in range(RANGES + 1)]
+    if any(not isinstance(value, float | int) for value in quantiles):
         return Suggested(None, f"{key}: its quantiles are not known")
-    edges = _distinct([float(value) for value in found])
+    edges = _distinct([float(value) for value in quantiles])
     if len(edges) < 3:
         return Suggested(None, f"{key}: one value has so many rows that its quantiles do not divide it")
     text = (

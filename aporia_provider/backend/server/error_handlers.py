@@ -130,8 +130,8 @@ async def _on_fault(_: Request, __: Exception) -> JSONResponse:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    found: set[str] = set()
+    methods: set[str] = set()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
-            found |= set(getattr(route, "methods", None) or ())
-    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+            methods |= set(getattr(route, "methods", None) or ())
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

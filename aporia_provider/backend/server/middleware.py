@@ -139,8 +139,8 @@ class _Reply:
         milliseconds = (time.monotonic() - self._began) * 1000
         permissions: TokenPermissions | None = self.state.get("permissions")
         who = "-" if permissions is None else f"{permissions.environment}/{permissions.name}"
-        told = (self.address, who, self.scope["method"], path, self.status, milliseconds)
-        log.info("%s %r %s %r %d %.0f ms", *told)
+        fields = (self.address, who, self.scope["method"], path, self.status, milliseconds)
+        log.info("%s %r %s %r %d %.0f ms", *fields)
 
 
 def _reads(method: str, route: str) -> bool:

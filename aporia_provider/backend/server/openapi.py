@@ -70,8 +70,8 @@ def documented_text(description: str) -> dict[str, Any]:
     :param description: Description of the text.
     """
     content = {"text/plain": {"schema": {"type": "string"}}}
-    found = {"description": description, "content": content}
-    return {"response_class": PlainTextResponse, "responses": {**responses(None), 200: found}}
+    documentation = {"description": description, "content": content}
+    return {"response_class": PlainTextResponse, "responses": {**responses(None), 200: documentation}}
 
 
 def responses(response: Any) -> dict[int | str, dict[str, Any]]:

@@ -66,8 +66,8 @@ class Sessions:
     def token_digest(self, id_: str) -> str | None:
         """Return the digest of the token of a session; None if there is no such session, or it has ended."""
         with self._lock:
-            found = self._sessions.get(_hashed(id_))
-        return found.token_digest if found is not None and time.monotonic() < found.expires_at else None
+            session = self._sessions.get(_hashed(id_))
+        return session.token_digest if session is not None and time.monotonic() < session.expires_at else None
 
     def end(self, id_: str) -> None:
         """End a session, if there is one."""
@@ -99,12 +99,12 @@ class TokenAccess:
     async def visitor(self, request: Request) -> Visitor | None:
         """Return the user of the session."""
         presented = self._sessions.token_digest(request.cookies.get(COOKIE, ""))
-        found = None if presented is None else await self._tokens.find(presented)
-        if found is None:
+        permissions = None if presented is None else await self._tokens.find(presented)
+        if permissions is None:
             return None
         # For the access log.
-        request.state.permissions = found
-        return _visitor(found)
+        request.state.permissions = permissions
+        return _visitor(permissions)
 
     def sign_in(self, request: Request) -> Response | None:
         """Redirect to the form."""
@@ -121,12 +121,12 @@ class TokenAccess:
         token, next_ = form.get("token", "").strip(), form.get("next", "/")
         client = request.client
         try:
-            found = await self._tokens.permissions(token, client.host if client else "-")
+            permissions = await self._tokens.permissions(token, client.host if client else "-")
         except AuthenticationError as error:
             return _form(request, next_, error.message, 401)
         except AporiaError as error:
             return error_page(request, error.status or 503)
-        request.state.permissions = found
+        request.state.permissions = permissions
         self._sessions.end(request.cookies.get(COOKIE, ""))
         response = RedirectResponse(_base(request) + local_path(next_), 303)
         self._set_cookie(request, response, self._sessions.start(token), SECONDS)

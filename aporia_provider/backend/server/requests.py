@@ -90,15 +90,15 @@ def single_object(body: dict[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def check_environment(registry: Registry, given: Any) -> None:
+def check_environment(registry: Registry, environment: Any) -> None:
     """
     Raise an error if a request names another environment than its token.
 
     :raises aporia_provider.errors.AporiaError: with status 403.
     """
-    if given is not None and given != registry.environment:
+    if environment is not None and environment != registry.environment:
         raise AporiaError(
-            f"The token is for environment {registry.environment!r}, not for {given!r}", status=403
+            f"The token is for environment {registry.environment!r}, not for {environment!r}", status=403
         )
 
 

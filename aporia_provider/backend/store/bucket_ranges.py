@@ -56,11 +56,11 @@ def serving_ranges_of(session: Session, model_keys: Sequence[int], now: int) -> 
     query = _serving(
         model_keys, DatasetRow.version_key, func.max(past), func.max(row.last), func.min(row.first)
     ).group_by(DatasetRow.version_key)
-    found = {version: _known(*ends) for version, *ends in session.execute(query)}
+    ranges = {version: _known(*ends) for version, *ends in session.execute(query)}
     for version, last_past in _within_blocks(session, model_keys, now):
-        known, last, first = found[version]
-        found[version] = max(known, last_past), last, first
-    return found
+        known, last, first = ranges[version]
+        ranges[version] = max(known, last_past), last, first
+    return ranges
 
 
 def _within_blocks(session: Session, model_keys: Sequence[int], now: int) -> list[tuple[int, int]]:

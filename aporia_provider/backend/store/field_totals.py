@@ -32,9 +32,9 @@ def read_totals(session: Session, dataset_key: int, fields: Collection[str]) -> 
     for field, first, total in session.execute(query):
         totals[field].append(None if total is None else read_total(field, first, total))
     sums = {
-        field: sum_states([each for each in found if each is not None])
-        for field, found in totals.items()
-        if None not in found
+        field: sum_states([each for each in states if each is not None])
+        for field, states in totals.items()
+        if None not in states
     }
     return {field: total for field, total in sums.items() if total is not None}
 

@@ -67,7 +67,7 @@ def _is_taken(stored: Mapping[Any, Any], remaining: Buckets, months: int) -> boo
         buckets = read_buckets(field, first, stored["states"])
         return all(remaining.pop(bucket, None) == state for bucket, state in buckets.items())
     places = [bucket for bucket in remaining if bucket is not None and first <= bucket <= last]
-    found = [remaining.pop(bucket) for bucket in places]
+    taken_states = [remaining.pop(bucket) for bucket in places]
     if stored["total"] is None:
         return bool(first < months)
-    return bool(found) and sum_states(found) == read_total(field, first, stored["total"])
+    return bool(taken_states) and sum_states(taken_states) == read_total(field, first, stored["total"])

@@ -40,8 +40,8 @@ def segment_parts(segment_key: int, parts: tuple[str, ...]) -> list[str]:
 
 def prefix_of(key: str) -> str:
     """Return the prefix of the key of a state; empty for states of all rows."""
-    found = _PREFIX.match(key)
-    return "" if found is None else found[0]
+    match = _PREFIX.match(key)
+    return "" if match is None else match[0]
 
 
 def without_prefix(key: str) -> str:
@@ -53,6 +53,6 @@ def by_segment(states: Profile) -> dict[int | None, Profile]:
     """Return the states by the key of their segment; None for the states of all rows."""
     divided: dict[int | None, Profile] = defaultdict(dict)
     for place, state in states.items():
-        found = _PREFIX.match(place[1])
-        divided[None if found is None else int(found[1])][place] = state
+        match = _PREFIX.match(place[1])
+        divided[None if match is None else int(match[1])][place] = state
     return divided

@@ -120,11 +120,11 @@ class StateReplacement:
         row = StateBlockRow
         inside = [(row.first >= start) & (row.last < end) for start, end in intervals]
         query = select(row.key, row.field, row.first, row.last, row.total).filter_by(**self._owner)
-        found: Any = self._session.execute(query.where(row.states.is_(None), or_(*inside, false()))).all()
+        deleted: Any = self._session.execute(query.where(row.states.is_(None), or_(*inside, false()))).all()
         by_field: dict[str, Buckets] = defaultdict(dict)
         for (bucket, field), state in new.items():
             by_field[field][bucket] = state.settled()
-        for _, field, first, last, total in found:
+        for _, field, first, last, total in deleted:
             if first < dropped_before:
                 added = {
                     bucket: state
@@ -134,8 +134,8 @@ class StateReplacement:
                 before = None if total is None else read_total(field, first, total)
                 if not added or sum_states(list(added.values())) != before:
                     self.changed_buckets |= {first, *(bucket for bucket in added if bucket is not None)}
-        self._stored.delete([key for key, *_ in found])
-        return {(field, span_range(MONTH, first)) for _, field, first, *_ in found}
+        self._stored.delete([key for key, *_ in deleted])
+        return {(field, span_range(MONTH, first)) for _, field, first, *_ in deleted}
 
     def _buckets(self) -> set[int]:
         """Return the stored buckets. All fields of a term, or of all rows, have the same ones."""
@@ -145,16 +145,16 @@ class StateReplacement:
             **self._owner, span=self._layout.span
         )
         blocks = blocks.where(row.first.is_not(None), row.field.in_(list(of_terms.values())))
-        found: set[int] = set()
+        buckets: set[int] = set()
         for field, first, last, states in self._session.execute(blocks):
             try:
-                found |= {
+                buckets |= {
                     bucket for bucket in read_buckets(field, first, states or b"") if bucket is not None
                 }
             except AporiaError:
                 # States that cannot be read are replaced.
-                found |= set(range(first or 0, (last or 0) + 1, self._layout.seconds))
-        return found
+                buckets |= set(range(first or 0, (last or 0) + 1, self._layout.seconds))
+        return buckets
 
     def _by_block(self, states: Profile) -> dict[Block, Changes]:
         blocks: dict[Block, Changes] = defaultdict(lambda: defaultdict(dict))
@@ -257,7 +257,7 @@ class StateReplacement:
         by_field: dict[str, list[Row]] = defaultdict(list)
         for row in parts:
             by_field[row["field"]].append(row)
-        return [month_values({**self._owner, "field": field}, found) for field, found in by_field.items()]
+        return [month_values({**self._owner, "field": field}, states) for field, states in by_field.items()]
 
     def _rows(self, field: str, states: Buckets) -> list[dict[str, Any]]:
         return block_values({**self._owner, "field": field}, self._layout.span, states)

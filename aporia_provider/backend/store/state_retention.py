@@ -101,8 +101,13 @@ def _newest_is_pending(step: _Step) -> ColumnElement[bool]:
     row, newest = aliased(StateBlockRow), aliased(StateBlockRow)
     expired = (newest.dataset_key == DatasetRow.key, newest.field == ROWS, newest.span == step.span)
     first = select(func.max(newest.first)).where(*expired, newest.first < step.before).scalar_subquery()
-    mine = (row.dataset_key == DatasetRow.key, row.field == ROWS, row.span == step.span, row.first == first)
-    return exists().where(*mine, step.is_pending(row))
+    of_block = (
+        row.dataset_key == DatasetRow.key,
+        row.field == ROWS,
+        row.span == step.span,
+        row.first == first,
+    )
+    return exists().where(*of_block, step.is_pending(row))
 
 
 def _drop(session: Session, dataset_key: int, step: _Step, start: int | None = None) -> int:

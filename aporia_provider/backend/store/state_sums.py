@@ -80,14 +80,14 @@ class StateSums:
         columns = (row.key, row.span, row.first, row.last, row.buckets, *filled)
         query = select(*columns).where(row.dataset_key == dataset_key, row.field == field)
         rows: Any = session.execute(overlapping(query, *within).order_by(row.first))
-        found = [_Row(*each) for each in rows]
-        whole = [each for each in found if each.summed and each.span in spans and self._contains(each)]
+        sum_rows = [_Row(*each) for each in rows]
+        whole = [each for each in sum_rows if each.summed and each.span in spans and self._contains(each)]
         months = [each for each in whole if each.span == MONTH]
         days = [each for each in whole if each.span == DAY]
         self._sums = months + _outside(days, months)
-        with_states = [each for each in found if each.span == self._span and each.has_states]
+        with_states = [each for each in sum_rows if each.span == self._span and each.has_states]
         self._blocks = _outside(with_states, self._sums)
-        self._found = found
+        self._found = sum_rows
 
     @property
     def pieces(self) -> int:

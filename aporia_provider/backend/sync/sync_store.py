@@ -153,8 +153,8 @@ class SyncStore:
                 self._drop_states(session, self._retention, stored, result)
             if result.baseline is not None:
                 store_baseline(session, self._version_key, result.baseline)
-        found = [buckets for buckets in changed if buckets is not None]
-        return frozenset().union(*found) if found else None
+        bucket_sets = [buckets for buckets in changed if buckets is not None]
+        return frozenset().union(*bucket_sets) if bucket_sets else None
 
     def _commit_part(
         self, session: Session, stored: StoredPart, result: Result, times: Mapping[str, Any]

@@ -36,10 +36,10 @@ def _judge(case: Case, subject: Subject) -> Verdict:
         return case.insufficient(subject, MetricResult(None), "no commits before this time are known")
     limit = case.rule.max and case.window.end - Span.of(case.rule.max).before(case.window.end)
     rate = false_alarms(case) / len(case.subjects)
-    found = judge_lateness(times, moment, false_alarms_a_year=rate, max_gap=limit, created=created)
-    if found.outcome == "fail" and (doubt := _doubt(stored, moment)) is not None:
-        return case.insufficient(subject, MetricResult(found.value), doubt)
-    return replace(found, field=subject.field)
+    lateness = judge_lateness(times, moment, false_alarms_a_year=rate, max_gap=limit, created=created)
+    if lateness.outcome == "fail" and (doubt := _doubt(stored, moment)) is not None:
+        return case.insufficient(subject, MetricResult(lateness.value), doubt)
+    return replace(lateness, field=subject.field)
 
 
 _NEVER_READ = (

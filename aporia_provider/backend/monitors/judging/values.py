@@ -46,8 +46,10 @@ def _widened(
 ) -> tuple[float, float]:
     """Return the range of the baseline, widened in relation to its width, within given limits."""
     margin = distance * ((greatest - least) or max(abs(least), abs(greatest)))
-    found = least - margin, greatest + margin
-    return max(found[0], found[0] if low is None else low), min(found[1], found[1] if high is None else high)
+    widened = least - margin, greatest + margin
+    return max(widened[0], widened[0] if low is None else low), min(
+        widened[1], widened[1] if high is None else high
+    )
 
 
 def _allowed(case: Case, subject: Subject) -> Verdict:

@@ -98,10 +98,10 @@ class PlantSearch:
         :param replayed: The replay without shifts.
         """
         return [
-            found
+            result
             for place, windows in replayed.windows.items()
             for first in _spaced(len(windows))
-            for found in self._planted_with(replayed, place, windows[first : first + MAX_WAIT])
+            for result in self._planted_with(replayed, place, windows[first : first + MAX_WAIT])
         ]
 
     def _planted_with(
@@ -135,7 +135,7 @@ class PlantSearch:
 
     def _found(self, position: _Position, replayed: Replayed, subject: Subject) -> dict[str, Any]:
         target = position.planned.target
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             "model_version": target.name,
             "segment": target.segment or None,
             "field": subject.field,
@@ -147,10 +147,10 @@ class PlantSearch:
         }
         try:
             shift = self._choice(position).shift(subject)
-            found["shift"] = shift.description
-            return found | self._searched(position, replayed, shift, subject)
+            result["shift"] = shift.description
+            return result | self._searched(position, replayed, shift, subject)
         except AporiaError as error:
-            return found | {"reason": error.message}
+            return result | {"reason": error.message}
 
     def _choice(self, position: _Position) -> ShiftChoice:
         configuration, limits = position.plan.configuration, self._request.limits

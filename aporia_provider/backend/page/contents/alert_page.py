@@ -83,10 +83,10 @@ def find_page_alert(registry: Registry, model_id: str, alert_id: str) -> Alert:
     """
     query = alerts_of(registry.environment).where(AlertRow.id == alert_id, MonitorRow.subject == model_id)
     with registry.database.read_transaction() as session:
-        found = session.execute(query).first()
-        if found is None:
+        result = session.execute(query).first()
+        if result is None:
             raise NotFoundError("There is no such alert", status=404)
-        return read_alerts(session, [(found[0], found[1])])[0]
+        return read_alerts(session, [(result[0], result[1])])[0]
 
 
 def alert_page(registry: Registry, model_id: str, alert_id: str) -> AlertPage:
@@ -146,10 +146,10 @@ def _segment(registry: Registry, alert: Alert) -> tuple[SegmentValue, str] | Non
         return None
     with registry.database.read_transaction() as session:
         model = find_model(session, registry.environment, alert.model_id)
-        found = find_described_term(session, model, alert.segment)
-        if found is None:
+        described_term = find_described_term(session, model, alert.segment)
+        if described_term is None:
             return None
-        row, place = found
+        row, place = described_term
         label, condition = row.terms[place]
         return SegmentValue(id=row.name, value=label), condition
 

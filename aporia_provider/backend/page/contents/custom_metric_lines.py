@@ -78,9 +78,11 @@ def custom_metric_lines(
     shown = metrics[:MAX_CUSTOM]
     if not shown:
         return CustomMetricLines(version)
-    asked = [DailyMetric(version, CUSTOM_METRIC, {"id": each.name}, segment=segment) for each in shown]
-    totals = results_of_days(model, row.id, asked, days)
-    by_day = daily_results(model, row.id, asked, days)
+    daily_metrics = [
+        DailyMetric(version, CUSTOM_METRIC, {"id": each.name}, segment=segment) for each in shown
+    ]
+    totals = results_of_days(model, row.id, daily_metrics, days)
+    by_day = daily_results(model, row.id, daily_metrics, days)
     lines = tuple(
         CustomMetricLine(each.name, each.registration["code"], Measured.of(total), points)
         for each, total, points in zip(shown, totals, by_day, strict=True)

@@ -77,8 +77,8 @@ def daily_results(
     :param days: The days.
     """
     return [
-        tuple(DayPoint(day, Measured.of(result)) for day, result in found.items())
-        for found in results_by_day(model, model_id, metrics, days)
+        tuple(DayPoint(day, Measured.of(result)) for day, result in by_day.items())
+        for by_day in results_by_day(model, model_id, metrics, days)
     ]
 
 
@@ -95,7 +95,7 @@ def results_of_days(
     model: ModelStates, model_id: str, metrics: Sequence[DailyMetric], days: PageDays
 ) -> list[QueryResult]:
     """Return the result of each metric for all days together."""
-    return [next(iter(found.values())) for found in _results(model, model_id, metrics, days, None)]
+    return [next(iter(by_day.values())) for by_day in _results(model, model_id, metrics, days, None)]
 
 
 def _results(
@@ -105,15 +105,15 @@ def _results(
     days: PageDays,
     period: AnswerPeriod | None,
 ) -> list[dict[datetime, QueryResult]]:
-    found: list[dict[datetime, QueryResult]] = [{} for _ in metrics]
+    results: list[dict[datetime, QueryResult]] = [{} for _ in metrics]
     for first in range(0, len(metrics), _MOST_METRICS):
         chosen = metrics[first : first + _MOST_METRICS]
-        asked = [metric.asked(first + place, days) for place, metric in enumerate(chosen)]
-        query = MetricsQuery(model_id=model_id, metrics=asked, aggregation_period=period)
+        queried = [metric.asked(first + place, days) for place, metric in enumerate(chosen)]
+        query = MetricsQuery(model_id=model_id, metrics=queried, aggregation_period=period)
         for item in execute_query(model, query):
             if item.time_range is None:
                 continue
             start = datetime.fromisoformat(item.time_range.start)
             for result in item.metrics:
-                found[int(result.id)][start] = result
-    return found
+                results[int(result.id)][start] = result
+    return results

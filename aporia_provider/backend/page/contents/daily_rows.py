@@ -74,11 +74,11 @@ def _blocks(session: Session, last_days: Mapping[int, int], days: int) -> Sequen
                 continue
             if last // DAY_SECONDS > end - days and first // DAY_SECONDS <= end:
                 chosen.append(key)
-    found: list[Any] = []
+    blocks: list[Any] = []
     for start in range(0, len(chosen), _AT_ONCE):
         some = row.key.in_(chosen[start : start + _AT_ONCE])
-        found += session.execute(select(row.dataset_key, row.first, row.states).where(some)).all()
-    return found
+        blocks += session.execute(select(row.dataset_key, row.first, row.states).where(some)).all()
+    return blocks
 
 
 def _time(day: int) -> datetime:

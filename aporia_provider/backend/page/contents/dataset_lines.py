@@ -86,13 +86,15 @@ def read_datasets(session: Session, versions: Iterable[VersionRow]) -> list[Data
         .outerjoin(sync, and_(sync.dataset_key == DatasetRow.key, sync.part == FIELDS))
         .where(DatasetRow.version_key.in_(names))
     )
-    found = session.execute(query).all()
-    counts = _row_counts(session, [row.key for row, *_ in found])
+    dataset_rows = session.execute(query).all()
+    counts = _row_counts(session, [row.key for row, *_ in dataset_rows])
     places = {key: place for place, key in enumerate(names)}
-    found = sorted(found, key=lambda each: (places[each[0].version_key], ROLES.index(each[0].role)))
+    dataset_rows = sorted(
+        dataset_rows, key=lambda each: (places[each[0].version_key], ROLES.index(each[0].role))
+    )
     return [
         _line(names[row.version_key], row, counts.get(row.key, 0), position, synced_at, latest, error)
-        for row, position, synced_at, latest, error in found
+        for row, position, synced_at, latest, error in dataset_rows
     ]
 
 
@@ -132,5 +134,5 @@ def _row_counts(session: Session, datasets: Sequence[int]) -> dict[int, int]:
 
 def origin_of(datasets: Iterable[DatasetLine], version: str, role: str) -> DataOrigin:
     """Return the origin of the numbers of a dataset; one without a sync if it is not connected."""
-    found = (line.origin for line in datasets if line.is_of(version, role))
-    return next(found, DataOrigin(version, role))
+    origins = (line.origin for line in datasets if line.is_of(version, role))
+    return next(origins, DataOrigin(version, role))

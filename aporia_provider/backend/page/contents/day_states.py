@@ -30,11 +30,11 @@ def read_day_states(
     :param end: End of the last day, exclusive.
     :raises aporia_provider.errors.AporiaError: if stored states cannot be read.
     """
-    found: StatesByDay = defaultdict(dict)
+    states: StatesByDay = defaultdict(dict)
     for bucket, field, state in _read(session, dataset_key, fields, start, end):
         if bucket is not None and state is not None:
-            found[field][bucket // DAY * DAY] = state
-    return found
+            states[field][bucket // DAY * DAY] = state
+    return states
 
 
 def _read(

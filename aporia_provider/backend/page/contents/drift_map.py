@@ -146,16 +146,16 @@ def drift_map(
 
 
 def _missing(version: str, datasets: Sequence[DatasetLine]) -> tuple[Missing, ...]:
-    found = []
+    missing = []
     operators = {SERVING: "ConnectServingOperator", TRAINING: "ConnectTrainingOperator"}
     for role, operator in operators.items():
         line = next((each for each in datasets if each.is_of(version, role)), None)
         if line is None:
             what = f"Version {version} has no {role} dataset, which drift is computed from."
-            found.append(Missing(what, f"Connect it with {operator}."))
+            missing.append(Missing(what, f"Connect it with {operator}."))
         elif line.missing is not None:
-            found.append(line.missing)
-    return tuple(found)
+            missing.append(line.missing)
+    return tuple(missing)
 
 
 def _rows(
@@ -188,8 +188,10 @@ def _cells(
     compared = ComparedState(baseline, version.bins(TRAINING, field.key))
     bins = version.bins(SERVING, field.key)
     check_deadline()
-    found = [states.get(int(day.timestamp())) for day in days.starts]
-    for day, state, result in zip(days.starts, found, drift_scores(compared, found, bins), strict=True):
+    day_states = [states.get(int(day.timestamp())) for day in days.starts]
+    for day, state, result in zip(
+        days.starts, day_states, drift_scores(compared, day_states, bins), strict=True
+    ):
         second = int(day.timestamp())
         lost = dropped.reason((second, second + DAY_SECONDS)) if state is None else None
         yield DriftCell(

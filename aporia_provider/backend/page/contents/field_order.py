@@ -109,11 +109,11 @@ def _months(
     query = select(row.field, row.first, row.total).where(
         row.dataset_key == dataset_key, row.span == MONTH, row.field.in_(keys), row.total.is_not(None)
     )
-    found: dict[str, list[State]] = defaultdict(list)
+    states: dict[str, list[State]] = defaultdict(list)
     for field, first, total in session.execute(overlapping(query, *within)):
         check_deadline()
-        found[field].append(read_total(field, first, total or b""))
-    return found
+        states[field].append(read_total(field, first, total or b""))
+    return states
 
 
 def _distance(bins: Bins | None, baseline: State, current: Sequence[State]) -> float:

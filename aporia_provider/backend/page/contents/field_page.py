@@ -190,11 +190,11 @@ def _version_names(model_key: int) -> Select[str]:
 
 
 def _find(fields: Sequence[ListedField], key: str, version: str) -> ListedField:
-    found = {each.key: each for each in fields}
-    if key not in found:
-        missing = f"Version {version!r} has no field {key!r}; {nearest(key, list(found))}"
+    by_key = {each.key: each for each in fields}
+    if key not in by_key:
+        missing = f"Version {version!r} has no field {key!r}; {nearest(key, list(by_key))}"
         raise NotFoundError(missing, status=404)
-    return found[key]
+    return by_key[key]
 
 
 def _with_origins(
@@ -248,12 +248,12 @@ def _series(
 
 
 def _missing(*sides: FieldSide) -> tuple[Missing, ...]:
-    found = []
+    missing = []
     for side in sides:
         if side.problem is not None:
             what = f"There is no {side.origin.dataset_type} data to show"
-            found.append(Missing(f"{what}: {side.problem}.", _ADVICE))
-    return tuple(found)
+            missing.append(Missing(f"{what}: {side.problem}.", _ADVICE))
+    return tuple(missing)
 
 
 _ADVICE = "Choose another day or version, or connect and sync the dataset."

@@ -57,15 +57,15 @@ def field_series(
     """
     column = {"column": field.key}
     names = ["missing_ratio", *_NAMES.get(field.type, ())]
-    asked = [DailyMetric(version, name, column, segment=segment) for name in names]
+    daily_metrics = [DailyMetric(version, name, column, segment=segment) for name in names]
     if field.type in _QUANTILE_TYPES:
         names += [f"quantile {share:g}" for share in QUANTILES]
-        asked += [
+        daily_metrics += [
             DailyMetric(version, "quantile", {**column, "quantile": share}, segment=segment)
             for share in QUANTILES
         ]
-    found = daily_results(model, model_id, asked, days)
-    series = [FieldSeries(name, points) for name, points in zip(names, found, strict=True)]
+    results = daily_results(model, model_id, daily_metrics, days)
+    series = [FieldSeries(name, points) for name, points in zip(names, results, strict=True)]
     new = tuple(_new_values(model.version(version).of_term(model.term(segment)), field.key, days))
     return (series[0], *([FieldSeries("new_values", new)] if new else []), *series[1:])
 

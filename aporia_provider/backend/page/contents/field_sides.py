@@ -65,13 +65,13 @@ def parse_day(name: str, text: str) -> datetime:
     :raises aporia_provider.errors.ValidationError: if it is not a day.
     """
     try:
-        found = date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ValidationError(f"{name}: {text!r} is not a day such as 2026-01-31") from None
     # Views also show the days before and after it.
-    if not 1 < found.year < 9999:
+    if not 1 < day.year < 9999:
         raise ValidationError(f"{name}: {text} is not in the years 2 to 9998")
-    return datetime(found.year, found.month, found.day, tzinfo=UTC)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def current_side(version: str, dataset: str, day: str | None, days: PageDays) -> FieldSide:

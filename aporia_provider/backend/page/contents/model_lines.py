@@ -94,7 +94,7 @@ def model_lines(session: Session, environment: str, now: float | None = None) ->
     keys = [model.key for model in models]
     ranges = serving_ranges_of(session, keys, second)
     versions = _versions(session, keys)
-    latest = {key: _latest(found, ranges) for key, found in versions.items()}
+    latest = {key: _latest(of_model, ranges) for key, of_model in versions.items()}
     datasets = _serving_datasets(session, [key for key, _ in latest.values()])
     rows = daily_rows(
         session, {dataset: ranges[key][0] for key, dataset in datasets.items() if key in ranges}
@@ -124,10 +124,10 @@ def model_lines(session: Session, environment: str, now: float | None = None) ->
 
 def _versions(session: Session, model_keys: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
     query = select(VersionRow.model_key, VersionRow.key, VersionRow.name)
-    found: dict[int, list[tuple[int, str]]] = {}
+    versions: dict[int, list[tuple[int, str]]] = {}
     for model_key, key, name in session.execute(query.where(VersionRow.model_key.in_(model_keys))):
-        found.setdefault(model_key, []).append((key, name))
-    return found
+        versions.setdefault(model_key, []).append((key, name))
+    return versions
 
 
 def _latest(versions: Sequence[tuple[int, str]], ranges: Mapping[int, BucketRange]) -> tuple[int, str]:
@@ -148,10 +148,10 @@ def _syncs(session: Session, dataset_keys: Iterable[int]) -> dict[int, ServingSy
     columns = (row.dataset_key, row.synced_at, row.position, row.latest_version, row.error)
     query = select(*columns).where(row.dataset_key.in_(list(dataset_keys)), row.part == FIELDS)
     return {
-        found.dataset_key: ServingSync(
-            found.synced_at, _version_of(found.position), found.latest_version, found.error
+        result.dataset_key: ServingSync(
+            result.synced_at, _version_of(result.position), result.latest_version, result.error
         )
-        for found in session.execute(query)
+        for result in session.execute(query)
     }
 
 
@@ -171,10 +171,10 @@ def _open_alerts(session: Session, environment: str) -> dict[str, dict[str, int]
         .where(MonitorRow.environment == environment, AlertRow.status == "open")
         .group_by(MonitorRow.subject, AlertRow.severity)
     )
-    found: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     for model_id, severity, count in session.execute(query):
-        found.setdefault(model_id, {})[severity] = count
-    return found
+        counts.setdefault(model_id, {})[severity] = count
+    return counts
 
 
 def _outcomes(session: Session, environment: str) -> dict[str, list[tuple[str, str]]]:
@@ -198,11 +198,11 @@ def _outcomes(session: Session, environment: str) -> dict[str, list[tuple[str, s
         .join(last, joined)
         .join(MonitorRow, verdict.monitor_key == MonitorRow.key)
     )
-    found: dict[str, list[tuple[str, str]]] = {}
+    outcomes: dict[str, list[tuple[str, str]]] = {}
     for model_id, version, outcome, registration in session.execute(query):
         if registration.get("is_active", True):
-            found.setdefault(model_id, []).append((version, outcome))
-    return found
+            outcomes.setdefault(model_id, []).append((version, outcome))
+    return outcomes
 
 
 def _of_version(verdicts: Sequence[tuple[str, str]], version: str | None) -> dict[str, int]:

@@ -212,11 +212,11 @@ def _daily_rows(
 ) -> tuple[DailyRows, ...]:
     chosen = versions[:MAX_SERIES]
     names = ("count", "label_coverage")
-    asked = [DailyMetric(version, name, segment=segment) for version in chosen for name in names]
-    found = daily_results(model, model_id, asked, days)
+    daily_metrics = [DailyMetric(version, name, segment=segment) for version in chosen for name in names]
+    results = daily_results(model, model_id, daily_metrics, days)
     origins = {line.origin.model_version: line.origin for line in datasets if line.is_serving}
     return tuple(
-        DailyRows(version, found[2 * place], found[2 * place + 1], origins[version])
+        DailyRows(version, results[2 * place], results[2 * place + 1], origins[version])
         for place, version in enumerate(chosen)
     )
 

@@ -73,11 +73,11 @@ class SummaryCache:
     def get(self, environment: str, model_id: str, mark: str) -> ModelSummary | None:
         """Return the summary of a model; None if there is none for this state of its syncs."""
         with self._lock:
-            found = self._kept.get((environment, model_id))
-            if found is None or found[0] != mark:
+            entry = self._kept.get((environment, model_id))
+            if entry is None or entry[0] != mark:
                 return None
             self._kept.move_to_end((environment, model_id))
-            return found[1]
+            return entry[1]
 
     def put(self, environment: str, model_id: str, mark: str, summary: ModelSummary) -> None:
         """Keep the summary of a model."""
@@ -102,10 +102,10 @@ def sync_marks(session: Session, version_keys: Sequence[int]) -> dict[int, str]:
         .where(DatasetRow.version_key.in_(version_keys))
         .order_by(row.dataset_key, row.part)
     )
-    found: dict[int, list[object]] = {key: [] for key in version_keys}
+    marks: dict[int, list[object]] = {key: [] for key in version_keys}
     for version_key, *state in session.execute(query):
-        found[version_key].append(state)
-    return {key: json.dumps([key, *states]) for key, states in found.items()}
+        marks[version_key].append(state)
+    return {key: json.dumps([key, *states]) for key, states in marks.items()}
 
 
 def model_summary(
@@ -125,11 +125,11 @@ def model_summary(
         model = find_model(session, registry.environment, model_id)
         version = latest_version(session, model)
         mark = sync_marks(session, [version.key])[version.key]
-        found = cache.get(registry.environment, model_id, mark)
-        if found is None:
-            found = _computed(session, registry.environment, model, version, second)
-            cache.put(registry.environment, model_id, mark, found)
-        return found
+        summary = cache.get(registry.environment, model_id, mark)
+        if summary is None:
+            summary = _computed(session, registry.environment, model, version, second)
+            cache.put(registry.environment, model_id, mark, summary)
+        return summary
 
 
 def _computed(
@@ -143,9 +143,9 @@ def _computed(
     expected = [DailyMetric(version.name, shown.expected, shown.parameters)] if shown.expected else []
     realised = DailyMetric(version.name, shown.name, shown.parameters)
     coverage = DailyMetric(version.name, _COVERAGE, {"column": shown.parameters["column"]})
-    asked = [realised, coverage, *expected]
-    found = daily_results(states, model.id, asked, PageDays.until(last, DAYS))
-    return ModelSummary(shown.name, found[0], found[2] if expected else (), found[1])
+    daily_metrics = [realised, coverage, *expected]
+    results = daily_results(states, model.id, daily_metrics, PageDays.until(last, DAYS))
+    return ModelSummary(shown.name, results[0], results[2] if expected else (), results[1])
 
 
 def _last(points: Sequence[DayPoint]) -> DayPoint | None:

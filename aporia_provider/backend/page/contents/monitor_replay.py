@@ -89,14 +89,14 @@ def check_rate(rate: Any) -> float:
         :data:`GREATEST_RATE`.
     """
     try:
-        found = math.nan if isinstance(rate, bool) else float(rate)
+        number = math.nan if isinstance(rate, bool) else float(rate)
     except (TypeError, ValueError):
-        found = math.nan
-    if not LEAST_RATE <= found <= GREATEST_RATE:
+        number = math.nan
+    if not LEAST_RATE <= number <= GREATEST_RATE:
         raise ValidationError(
             f"false_alarms_a_year: {rate!r} is not a number from {LEAST_RATE:g} to {GREATEST_RATE:g}"
         )
-    return found
+    return number
 
 
 def replay(

@@ -91,7 +91,7 @@ _ALL = "all fields"
 
 def _fields(configuration: MonitorConfiguration) -> str:
     named = configuration.identification.fields
-    names = [name for found in named.values() for name in found]
+    names = [name for field_names in named.values() for name in field_names]
     if not names:
         return configuration.metric.field or _ALL
     more = f" and {len(names) - _MOST_FIELDS} more" if len(names) > _MOST_FIELDS else ""
@@ -100,7 +100,7 @@ def _fields(configuration: MonitorConfiguration) -> str:
 
 def _parameters(configuration: MonitorConfiguration) -> str:
     metric = configuration.metric
-    given = {
+    parameters = {
         "threshold": metric.threshold,
         "k": metric.metric_at_k,
         "class": metric.metric_per_class,
@@ -108,7 +108,7 @@ def _parameters(configuration: MonitorConfiguration) -> str:
         "quantile": metric.quantile,
         "value": metric.value,
     }
-    texts = [f"{name} {value}" for name, value in given.items() if value is not None]
+    texts = [f"{name} {value}" for name, value in parameters.items() if value is not None]
     return f" ({', '.join(texts)})" if texts else ""
 
 
@@ -137,10 +137,10 @@ def _drift(configuration: MonitorConfiguration, rule: DriftRule, baseline: str) 
         text = "It fails if a field differs from its own history more than all fields usually do"
         return f"{text}, {_promise(configuration)}"
     limits = rule.thresholds.model_dump() if rule.thresholds else {}
-    given = {kind: limit for kind, limit in limits.items() if limit is not None}
-    texts = [f"{limit:g} ({kind} fields)" for kind, limit in given.items()]
-    is_one = len(given) == len(limits) and len(set(given.values())) == 1
-    shown = f"{next(iter(given.values())):g}" if is_one else ", ".join(texts)
+    set_limits = {kind: limit for kind, limit in limits.items() if limit is not None}
+    texts = [f"{limit:g} ({kind} fields)" for kind, limit in set_limits.items()]
+    is_one = len(set_limits) == len(limits) and len(set(set_limits.values())) == 1
+    shown = f"{next(iter(set_limits.values())):g}" if is_one else ", ".join(texts)
     return f"It fails if the distance from {baseline}, less that expected without drift, is above {shown}"
 
 

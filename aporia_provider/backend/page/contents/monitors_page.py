@@ -103,11 +103,13 @@ def monitors_page(
     lines = [_line(each, verdicts) for each in registered[:MAX_MONITORS]]
     replayed = None
     if monitor is not None:
-        found = {each["name"]: each for each in registered}
-        if monitor not in found:
-            hint = nearest(monitor, list(found))
+        by_name = {each["name"]: each for each in registered}
+        if monitor not in by_name:
+            hint = nearest(monitor, list(by_name))
             raise NotFoundError(f"Model {model_id!r} has no monitor {monitor!r}; {hint}", status=404)
-        replayed = replay(registry, model_id, _registration(found[monitor]), _rate(false_alarms_a_year), days)
+        replayed = replay(
+            registry, model_id, _registration(by_name[monitor]), _rate(false_alarms_a_year), days
+        )
     left_out = len(registered) - len(lines)
     return MonitorsPage(model_id, name, version, tuple(lines), left_out, replayed, _missing(lines, version))
 

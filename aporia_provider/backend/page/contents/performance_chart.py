@@ -90,12 +90,12 @@ def performance_chart(
         return PerformanceChart(None, choices, missing=(Missing(what, "Check the types of the schema."),))
     chosen = versions[:MAX_SERIES]
     names = [shown.name] + ([shown.expected] if shown.expected else [])
-    asked = [
+    daily_metrics = [
         DailyMetric(version, name, shown.parameters, segment=segment) for version in chosen for name in names
     ]
-    found = daily_results(model, model_id, asked, days)
+    results = daily_results(model, model_id, daily_metrics, days)
     series = tuple(
-        _series(version, found[place * len(names) : (place + 1) * len(names)], datasets)
+        _series(version, results[place * len(names) : (place + 1) * len(names)], datasets)
         for place, version in enumerate(chosen)
     )
     missing = tuple(filter(None, (_missing(each, shown) for each in series)))
@@ -103,14 +103,14 @@ def performance_chart(
 
 
 def _series(
-    version: str, found: Sequence[tuple[DayPoint, ...]], datasets: Sequence[DatasetLine]
+    version: str, points: Sequence[tuple[DayPoint, ...]], datasets: Sequence[DatasetLine]
 ) -> PerformanceSeries:
     labels = origin_of(datasets, version, "actuals")
     is_connected = any(line.origin == labels for line in datasets)
     return PerformanceSeries(
         version,
-        found[0],
-        found[1] if len(found) > 1 else (),
+        points[0],
+        points[1] if len(points) > 1 else (),
         origin_of(datasets, version, "serving"),
         labels if is_connected else None,
     )

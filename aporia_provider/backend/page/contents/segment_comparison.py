@@ -37,8 +37,8 @@ class Shortfall:
     @property
     def place(self) -> tuple[bool, float]:
         """Sorting key: the greatest certain shortfall first, and values without an interval last."""
-        found = self.estimate if self.least is None else self.least
-        return self.least is None, -(found if found is not None else -math.inf)
+        shortfall = self.estimate if self.least is None else self.least
+        return self.least is None, -(shortfall if shortfall is not None else -math.inf)
 
 
 def confidence_for(values: int) -> float:
@@ -47,22 +47,22 @@ def confidence_for(values: int) -> float:
 
     :param values: Number of values.
     """
-    found = 1 - 2 * _ERROR / max(1, values)
-    return min(GREATEST_CONFIDENCE, max(LEAST_CONFIDENCE, found))
+    confidence = 1 - 2 * _ERROR / max(1, values)
+    return min(GREATEST_CONFIDENCE, max(LEAST_CONFIDENCE, confidence))
 
 
-def shortfall(metric: SegmentMetric, found: MetricResult, whole: MetricResult | None) -> Shortfall:
+def shortfall(metric: SegmentMetric, result: MetricResult, whole: MetricResult | None) -> Shortfall:
     """
     Return how much worse a value is than the value of all rows, which is assumed to be exact.
 
     :param metric: The metric.
-    :param found: The value.
+    :param result: The value.
     :param whole: The value of all rows.
     """
     if metric.comparison == "baseline":
-        excess = found.excess if found.status == "ok" else None
-        return Shortfall(excess, drift_level(found, metric.type), Measured.of(found).value)
-    measured = Measured.of(found)
+        excess = result.excess if result.status == "ok" else None
+        return Shortfall(excess, drift_level(result, metric.type), Measured.of(result).value)
+    measured = Measured.of(result)
     reference = None if whole is None else Measured.of(whole).value
     if measured.value is None or reference is None or not measured.reliable or metric.comparison == "none":
         return Shortfall()

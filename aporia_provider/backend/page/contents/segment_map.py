@@ -142,10 +142,10 @@ class _Reader:
         (whole_days,) = self._by_day([None])
         recent = _recent(whole_days, self.days)
         labels = [label for label, _ in self.segment.terms]
-        whole, *found = self._of_days([None, *labels], recent, self.confidence)
+        whole, *results = self._of_days([None, *labels], recent, self.confidence)
         shortfalls = {
             label: (shortfall(self.metric, result, whole), result)
-            for label, result in zip(labels, found, strict=True)
+            for label, result in zip(labels, results, strict=True)
         }
         ordered = self._ordered({label: each for label, (each, _) in shortfalls.items()})
         shown = ordered[first : first + PAGE_VALUES]
@@ -193,13 +193,13 @@ class _Reader:
     def _cells(
         self,
         label: str | None,
-        found: Mapping[datetime, QueryResult],
+        results: Mapping[datetime, QueryResult],
         whole: Mapping[datetime, QueryResult],
     ) -> tuple[SegmentCell, ...]:
         is_judged = label is not None or self.metric.comparison == "baseline"
         cells = []
         for day in self.days.starts:
-            result = found.get(day)
+            result = results.get(day)
             if result is None:
                 cells.append(SegmentCell(day, Measured(None)))
                 continue
@@ -209,18 +209,18 @@ class _Reader:
 
     def _rows(self, labels: Sequence[str | None]) -> dict[str | None, int]:
         counts = [replace(self._asked(label), metric="count", parameters={}) for label in labels]
-        found = results_of_days(self.model, self.model_id, counts, self.days)
-        return {label: int(each.number or 0) for label, each in zip(labels, found, strict=True)}
+        results = results_of_days(self.model, self.model_id, counts, self.days)
+        return {label: int(each.number or 0) for label, each in zip(labels, results, strict=True)}
 
     def _by_day(self, labels: Sequence[str | None]) -> list[dict[datetime, QueryResult]]:
-        asked = [self._asked(label, self.confidence) for label in labels]
-        return results_by_day(self.model, self.model_id, asked, self.days) if asked else []
+        daily_metrics = [self._asked(label, self.confidence) for label in labels]
+        return results_by_day(self.model, self.model_id, daily_metrics, self.days) if daily_metrics else []
 
     def _of_days(
         self, labels: Sequence[str | None], days: PageDays, confidence: float | None
     ) -> list[QueryResult]:
-        asked = [self._asked(label, confidence) for label in labels]
-        return results_of_days(self.model, self.model_id, asked, days)
+        daily_metrics = [self._asked(label, confidence) for label in labels]
+        return results_of_days(self.model, self.model_id, daily_metrics, days)
 
     def _asked(self, label: str | None, confidence: float | None = None) -> DailyMetric:
         parameters = dict(self.metric.parameters)

@@ -107,12 +107,14 @@ def segments_page(
             last_second([ranges.get(chosen.key, NO_BUCKETS) if chosen else NO_BUCKETS], second), count
         )
         segments = [each for each in model_segments(session, row.key) if each.manual]
-        found = next(iter(segments), None) if segment is None else find_segment(session, row, segment)
+        chosen_segment = (
+            next(iter(segments), None) if segment is None else find_segment(session, row, segment)
+        )
         names = [each.name for each in versions.rows], [each.name for each in segments]
         page = _Page(session, registry.environment, row, names, shown)
-        if chosen is None or found is None:
+        if chosen is None or chosen_segment is None:
             return page.empty(chosen)
-        return page.filled(chosen, found, metric, first)
+        return page.filled(chosen, chosen_segment, metric, first)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class _Page:
         metrics: tuple[SegmentMetric, ...],
         segment: str | None,
         metric: SegmentMetric | None,
-        found: SegmentMap | None,
+        segment_map: SegmentMap | None,
         prediction: str | None,
         origin: DataOrigin | None,
         missing: tuple[Missing, ...],
@@ -182,7 +184,7 @@ class _Page:
             self.days,
             segment,
             metric,
-            found,
+            segment_map,
             prediction,
             origin,
             missing,

@@ -73,21 +73,21 @@ def version_answer(
     if pair is None or metric is None:
         return None
     try:
-        found = registry.compare_versions(page.id, *pair, metric.name, loss, **metric.parameters)
+        comparison = registry.compare_versions(page.id, *pair, metric.name, loss, **metric.parameters)
     except AporiaError as error:
         problems = getattr(error, "problems", None) or [error.message]
         return VersionAnswer(*pair, loss, problem="; ".join(problems))
-    return VersionAnswer(*pair, loss, found)
+    return VersionAnswer(*pair, loss, comparison)
 
 
 def _margin(margin: str | None) -> float:
     try:
-        found = float(margin or 0)
+        number = float(margin or 0)
     except ValueError:
-        found = math.nan
-    if not 0 <= found < math.inf:
+        number = math.nan
+    if not 0 <= number < math.inf:
         raise ValidationError(f"margin: {margin!r} is not a number of at least 0")
-    return found
+    return number
 
 
 def _pair(

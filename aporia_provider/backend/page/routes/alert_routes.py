@@ -27,11 +27,11 @@ SNOOZES = {"8": "8 hours", "24": "1 day", "72": "3 days", "168": "1 week", "720"
 _SHOWN = ("field", "metric", "value", "low", "high", "baseline_value", "samples", "outcome")
 
 
-def _show(found: View) -> Response:
-    page = alert_page(found.registry, found.path("model_id"), found.path("alert_id"))
+def _show(view: View) -> Response:
+    page = alert_page(view.registry, view.path("model_id"), view.path("alert_id"))
     alert = page.alert
-    model = (alert.model_name or alert.model_id, found.addresses.model(alert.model_id))
-    return found.render(
+    model = (alert.model_name or alert.model_id, view.addresses.model(alert.model_id))
+    return view.render(
         "alert.html",
         title=alert.monitor,
         page=page,
@@ -43,8 +43,8 @@ def _show(found: View) -> Response:
     )
 
 
-def _windows(found: View) -> Response:
-    page = alert_page(found.registry, found.path("model_id"), found.path("alert_id"))
+def _windows(view: View) -> Response:
+    page = alert_page(view.registry, view.path("model_id"), view.path("alert_id"))
     lines = [
         [point.start.isoformat(), point.end.isoformat(), *(getattr(point.verdict, name) for name in _SHOWN)]
         for point in page.points
@@ -52,12 +52,12 @@ def _windows(found: View) -> Response:
     return csv_response(["start", "end", *_SHOWN], lines, "windows.csv")
 
 
-def _commits(found: View) -> Response:
-    alert = find_page_alert(found.registry, found.path("model_id"), found.path("alert_id"))
-    commits = list(first_commits(found.registry, alert, found.request.app.state.find_credentials))
-    model = (alert.model_name or alert.model_id, found.addresses.model(alert.model_id))
-    up = found.addresses.alert(alert.model_id, alert.id)
-    return found.render(
+def _commits(view: View) -> Response:
+    alert = find_page_alert(view.registry, view.path("model_id"), view.path("alert_id"))
+    commits = list(first_commits(view.registry, alert, view.request.app.state.find_credentials))
+    model = (alert.model_name or alert.model_id, view.addresses.model(alert.model_id))
+    up = view.addresses.alert(alert.model_id, alert.id)
+    return view.render(
         "commits.html",
         title="First commits",
         commits=commits,
@@ -65,11 +65,11 @@ def _commits(found: View) -> Response:
     )
 
 
-def _acknowledge(found: View) -> Response:
-    alert = find_page_alert(found.registry, found.path("model_id"), found.path("alert_id"))
-    found.registry.acknowledge_alert(alert.id, found.visitor.name)
-    log.info("%s acknowledged alert %s", found.visitor.name, alert.id)
-    return found.redirect(found.addresses.alert(alert.model_id, alert.id))
+def _acknowledge(view: View) -> Response:
+    alert = find_page_alert(view.registry, view.path("model_id"), view.path("alert_id"))
+    view.registry.acknowledge_alert(alert.id, view.visitor.name)
+    log.info("%s acknowledged alert %s", view.visitor.name, alert.id)
+    return view.redirect(view.addresses.alert(alert.model_id, alert.id))
 
 
 async def _snooze(request: Request) -> Response:

@@ -27,17 +27,17 @@ _TITLES = {
 }
 
 
-def _page(found: View) -> FieldPage:
+def _page(view: View) -> FieldPage:
     return field_page(
-        found.registry,
-        found.path("model_id"),
-        found.path("version"),
-        found.path("field"),
-        dataset=found.text("dataset") or "serving",
-        day=found.text("day") or None,
-        compare=found.text("compare") or None,
-        days=found.whole_number("days", 30, 1, MAX_DAYS),
-        segment=found.segment,
+        view.registry,
+        view.path("model_id"),
+        view.path("version"),
+        view.path("field"),
+        dataset=view.text("dataset") or "serving",
+        day=view.text("day") or None,
+        compare=view.text("compare") or None,
+        days=view.whole_number("days", 30, 1, MAX_DAYS),
+        segment=view.segment,
     )
 
 
@@ -51,41 +51,41 @@ def side_name(side: FieldSide) -> str:
     return f"{name}, {last}" if days == 1 else f"{name}, {days} days from {last}"
 
 
-def _show(found: View) -> Response:
-    page = _page(found)
+def _show(view: View) -> Response:
+    page = _page(view)
     rows = f", {page.segment.described}" if page.segment else ""
     names = f"{side_name(page.baseline)}{rows}", f"{side_name(page.current)}{rows}"
     if names[0] == names[1]:
         names = f"{names[0]} (baseline)", names[1]
     quantiles = [each for each in page.series if each.name.startswith(_QUANTILE)]
     others = [each for each in page.series if not each.name.startswith(_QUANTILE)]
-    return found.render(
+    return view.render(
         "field.html",
         title=page.field.key,
         page=page,
         names={"baseline": names[0], "current": names[1]},
         query={
-            **{name: found.text(name) for name in ("dataset", "day", "compare")},
-            **found.segment_query,
+            **{name: view.text(name) for name in ("dataset", "day", "compare")},
+            **view.segment_query,
         },
-        segment_query=found.segment_query,
+        segment_query=view.segment_query,
         roles=[role for role in ROLES if role != "actuals"],
         distances=list(TERMS),
         distribution_chart=distribution_svg(page.bins, *names),
         series_charts=[(_TITLES.get(each.name, each.name), series_svg(each)) for each in others],
         quantiles_chart=quantiles_svg(quantiles),
         charts_note=None if is_available() else MISSING_EXTRA,
-        trail=_trail(found, page),
+        trail=_trail(view, page),
     )
 
 
-def _trail(found: View, page: FieldPage) -> list[tuple[str, str | None]]:
-    address = found.addresses.model(page.model_id, version=page.version, **found.segment_query)
+def _trail(view: View, page: FieldPage) -> list[tuple[str, str | None]]:
+    address = view.addresses.model(page.model_id, version=page.version, **view.segment_query)
     return [(page.model_name, address), (f"version {page.version}: {page.field.key}", None)]
 
 
-def _bins(found: View) -> Response:
-    page = _page(found)
+def _bins(view: View) -> Response:
+    page = _page(view)
     header = ["bin", "low", "high", "baseline", "current", "baseline_share", "current_share", *TERMS]
     lines: list[list[Any]] = [
         [
@@ -95,11 +95,11 @@ def _bins(found: View) -> Response:
         ]
         for line in page.bins
     ]
-    return csv_response(*found.of_segment(header, lines), "bins.csv")
+    return csv_response(*view.of_segment(header, lines), "bins.csv")
 
 
-def _series(found: View) -> Response:
-    page = _page(found)
+def _series(view: View) -> Response:
+    page = _page(view)
     lines = [
         [
             *(each.name, point.day.date().isoformat(), point.measured.value, point.measured.low),
@@ -109,7 +109,7 @@ def _series(found: View) -> Response:
         for point in each.points
     ]
     header = ["statistic", "day", "value", "low", "high", "rows", "note"]
-    return csv_response(*found.of_segment(header, lines), "series.csv")
+    return csv_response(*view.of_segment(header, lines), "series.csv")
 
 
 routes = [

@@ -22,30 +22,30 @@ _DAYS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 _MOST_FIELDS = 100_000
 
 
-def _page(found: View) -> ModelPage:
+def _page(view: View) -> ModelPage:
     return model_page(
-        found.registry,
-        found.path("model_id"),
-        days=found.whole_number("days", 30, 1, MAX_DAYS),
-        version=found.text("version") or None,
-        metric=found.text("metric") or None,
-        first=found.whole_number("first", 0, 0, _MOST_FIELDS),
-        segment=found.segment,
+        view.registry,
+        view.path("model_id"),
+        days=view.whole_number("days", 30, 1, MAX_DAYS),
+        version=view.text("version") or None,
+        metric=view.text("metric") or None,
+        first=view.whole_number("first", 0, 0, _MOST_FIELDS),
+        segment=view.segment,
     )
 
 
-def _show(found: View) -> Response:
-    page = _page(found)
-    asked = (found.text(name) or None for name in ("champion", "challenger", "margin"))
-    query = {name: found.text(name) or None for name in ("version", "metric")}
-    return found.render(
+def _show(view: View) -> Response:
+    page = _page(view)
+    parameters = (view.text(name) or None for name in ("champion", "challenger", "margin"))
+    query = {name: view.text(name) or None for name in ("version", "metric")}
+    return view.render(
         "model.html",
         title=page.name,
         page=page,
-        query={**query, **found.segment_query, "days": found.whole_number("days", 30, 1, MAX_DAYS)},
+        query={**query, **view.segment_query, "days": view.whole_number("days", 30, 1, MAX_DAYS)},
         lengths=_DAYS,
-        answer=None if page.segment else version_answer(found.registry, page, *asked),
-        segment_query=found.segment_query,
+        answer=None if page.segment else version_answer(view.registry, page, *parameters),
+        segment_query=view.segment_query,
         levels=range(MAX_LEVEL + 1),
         charts_note=None if is_available() else MISSING_EXTRA,
         versions_chart=versions_svg(page.versions),
@@ -55,10 +55,10 @@ def _show(found: View) -> Response:
     )
 
 
-def _performance(found: View) -> Response:
-    page = _page(found)
+def _performance(view: View) -> Response:
+    page = _page(view)
     header = ["version", "day", "kind", "metric", "value", "low", "high", "rows", "reliable", "note"]
-    return csv_response(*found.of_segment(header, _performance_lines(page)), "performance.csv")
+    return csv_response(*view.of_segment(header, _performance_lines(page)), "performance.csv")
 
 
 def _performance_lines(page: ModelPage) -> Iterator[list[Any]]:
@@ -76,8 +76,8 @@ def _performance_lines(page: ModelPage) -> Iterator[list[Any]]:
                 ]
 
 
-def _drift(found: View) -> Response:
-    page = _page(found)
+def _drift(view: View) -> Response:
+    page = _page(view)
     header = [
         "version",
         "field",
@@ -102,11 +102,11 @@ def _drift(found: View) -> Response:
         for cell in row.cells
         if page.drift
     ]
-    return csv_response(*found.of_segment(header, lines), "drift.csv")
+    return csv_response(*view.of_segment(header, lines), "drift.csv")
 
 
-def _rows(found: View) -> Response:
-    page = _page(found)
+def _rows(view: View) -> Response:
+    page = _page(view)
     coverage = {
         (daily.version, point.day): point.measured.value
         for daily in page.rows
@@ -125,7 +125,7 @@ def _rows(found: View) -> Response:
         for point in daily.rows
     ]
     header = ["version", "day", "rows", "label_coverage", "table_version", "synced_at"]
-    return csv_response(*found.of_segment(header, lines), "rows.csv")
+    return csv_response(*view.of_segment(header, lines), "rows.csv")
 
 
 routes = [

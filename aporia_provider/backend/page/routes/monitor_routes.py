@@ -13,28 +13,28 @@ from aporia_provider.backend.page.csv_files import csv_response
 from aporia_provider.backend.page.views import View, view
 
 
-def _page(found: View) -> MonitorsPage:
+def _page(view: View) -> MonitorsPage:
     return monitors_page(
-        found.registry,
-        found.path("model_id"),
-        monitor=found.text("monitor") or None,
-        false_alarms_a_year=found.text("false_alarms_a_year") or None,
+        view.registry,
+        view.path("model_id"),
+        monitor=view.text("monitor") or None,
+        false_alarms_a_year=view.text("false_alarms_a_year") or None,
     )
 
 
-def _show(found: View) -> Response:
-    page = _page(found)
-    return found.render(
+def _show(view: View) -> Response:
+    page = _page(view)
+    return view.render(
         "monitors.html",
         title=f"Monitors of {page.model_name}",
         page=page,
         rates={"least": LEAST_RATE, "greatest": GREATEST_RATE},
-        trail=[(page.model_name, found.addresses.model(page.model_id)), ("Monitors", None)],
+        trail=[(page.model_name, view.addresses.model(page.model_id)), ("Monitors", None)],
     )
 
 
-def _replayed(found: View) -> Response:
-    page = _page(found)
+def _replayed(view: View) -> Response:
+    page = _page(view)
     if page.replay is None:
         raise HTTPException(404)
     lines = [

@@ -20,28 +20,28 @@ _SORTS = {
 }
 
 
-def _overview(found: View) -> Response:
+def _overview(view: View) -> Response:
     selection = Selection(
-        search=found.text("search"),
-        state=found.text("state"),
-        sort=found.text("sort") or "state",
-        page=found.whole_number("page", 1, 1, _MAX_PAGE),
+        search=view.text("search"),
+        state=view.text("state"),
+        sort=view.text("sort") or "state",
+        page=view.whole_number("page", 1, 1, _MAX_PAGE),
     )
-    return render_overview(found, selection)
+    return render_overview(view, selection)
 
 
-def render_overview(found: View, selection: Selection, title: str = "Models") -> Response:
+def render_overview(view: View, selection: Selection, title: str = "Models") -> Response:
     """
     Return the overview.
 
-    :param found: The request.
+    :param view: The request.
     :param selection: Which models are shown.
     :param title: Heading of the page.
     """
-    return found.render(
+    return view.render(
         "overview.html",
         title=title,
-        overview=overview(found.registry, selection, found.request.app.state.summaries),
+        overview=overview(view.registry, selection, view.request.app.state.summaries),
         selection=selection,
         states=STATES,
         severities=SEVERITIES,
@@ -49,14 +49,14 @@ def render_overview(found: View, selection: Selection, title: str = "Models") ->
     )
 
 
-def _summary(found: View) -> Response:
-    model_id = found.path("model_id")
-    summary = model_summary(found.registry, model_id, found.request.app.state.summaries)
-    return found.render(
+def _summary(view: View) -> Response:
+    model_id = view.path("model_id")
+    summary = model_summary(view.registry, model_id, view.request.app.state.summaries)
+    return view.render(
         "summary.html",
         title="Performance and labels",
         found=summary,
-        trail=[(model_id, found.addresses.model(model_id)), ("Performance and labels", None)],
+        trail=[(model_id, view.addresses.model(model_id)), ("Performance and labels", None)],
     )
 
 

@@ -22,34 +22,34 @@ _HEADER = ["segment", "value", "version", "metric", "start", "end"]
 _MEASURED = ["number", "low", "high", "rows", "reliable", "note", "confidence", "level"]
 
 
-def _page(found: View) -> SegmentsPage:
-    query = found.request.query_params
+def _page(view: View) -> SegmentsPage:
+    query = view.request.query_params
     return segments_page(
-        found.registry,
-        found.path("model_id"),
+        view.registry,
+        view.path("model_id"),
         segment=query.get("segment") or None,
         metric=query.get("metric") or None,
         version=query.get("version") or None,
-        days=found.whole_number("days", 30, 1, MAX_DAYS),
-        first=found.whole_number("first", 0, 0, MAX_TERMS),
+        days=view.whole_number("days", 30, 1, MAX_DAYS),
+        first=view.whole_number("first", 0, 0, MAX_TERMS),
     )
 
 
-def _show(found: View) -> Response:
-    page = _page(found)
-    query = {name: found.request.query_params.get(name) for name in ("segment", "metric", "version", "days")}
-    return found.render(
+def _show(view: View) -> Response:
+    page = _page(view)
+    query = {name: view.request.query_params.get(name) for name in ("segment", "metric", "version", "days")}
+    return view.render(
         "segments.html",
         title=f"Segments of {page.model_name}",
         page=page,
         query=query,
         levels=range(MAX_LEVEL + 1),
-        trail=[(page.model_name, found.addresses.model(page.model_id)), ("Segments", None)],
+        trail=[(page.model_name, view.addresses.model(page.model_id)), ("Segments", None)],
     )
 
 
-def _numbers(found: View) -> Response:
-    page = _page(found)
+def _numbers(view: View) -> Response:
+    page = _page(view)
     return csv_response([*_HEADER, *_MEASURED], _lines(page), "segments.csv")
 
 

@@ -39,13 +39,13 @@ class TokenCheck:
         """
         presented = digest(token)
         async with self._throttle.throttled(address, presented):
-            found = await self.find(presented)
-            self._throttle.note(address, presented, accepted=found is not None)
-        if found is None:
+            permissions = await self.find(presented)
+            self._throttle.note(address, presented, accepted=permissions is not None)
+        if permissions is None:
             raise AuthenticationError(
                 "The token is not accepted: it is wrong, was revoked or has expired", status=401
             )
-        return found
+        return permissions
 
     async def find(self, presented: str) -> TokenPermissions | None:
         """

@@ -69,10 +69,10 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     Return a value that changes whenever the file is changed or replaced; None if the file does not exist.
     """
     try:
-        told = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return told.st_ino, told.st_size, told.st_mtime_ns, told.st_mode
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode
 
 
 def _read(path: Path) -> dict[str, TokenPermissions]:

@@ -22,10 +22,10 @@ router = APIRouter(tags=["models"])
 @router.post("/models", **documented(Registered, openapi.MODEL))
 def create_model(registry: CurrentRegistry, body: SmallBody) -> Any:
     """Register a model. If no id is given, it is derived from the name."""
-    given = {key: value for key, value in body.items() if value is not None}
-    if "id" not in given and isinstance(given.get("name"), str):
-        given["id"] = _id_from(given["name"])
-    return registry.create_model(Model(**given))
+    fields = {key: value for key, value in body.items() if value is not None}
+    if "id" not in fields and isinstance(fields.get("name"), str):
+        fields["id"] = _id_from(fields["name"])
+    return registry.create_model(Model(**fields))
 
 
 @router.put(MODEL, **documented(ModelUpdate, openapi.MODEL_UPDATE))

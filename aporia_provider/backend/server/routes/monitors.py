@@ -53,20 +53,20 @@ def get_verdicts(
     registry: CurrentRegistry, model_id: str, model_version: str, end: AwareDatetime | None = None
 ) -> Any:
     """Return the latest verdict of each active monitor on a version. Not part of the protocol."""
-    found = registry.get_verdicts(model_id, model_version, end=end)
-    return {"verdicts": [verdict.to_json() for verdict in found]}
+    verdicts = registry.get_verdicts(model_id, model_version, end=end)
+    return {"verdicts": [verdict.to_json() for verdict in verdicts]}
 
 
 @own.post("/apply", **documented(ChangesResponse, openapi.MONITORS))
 def apply_monitors(registry: CurrentRegistry, body: MediumBody) -> Any:
     """Make the monitors of a model what is given. Not part of the protocol."""
-    asked = ApplyRequest(**body)
+    request_body = ApplyRequest(**body)
     changes = registry.apply_monitors(
-        asked.model_id,
-        asked.monitors,
-        delete_others=asked.delete_others,
-        delete_prefix=asked.delete_prefix,
-        dry_run=asked.dry_run,
+        request_body.model_id,
+        request_body.monitors,
+        delete_others=request_body.delete_others,
+        delete_prefix=request_body.delete_prefix,
+        dry_run=request_body.dry_run,
     )
     return {"changes": changes}
 
@@ -79,5 +79,7 @@ async def evaluate_monitors(request: Request, registry: CurrentRegistry, body: S
 
 def _evaluation(registry: Registry, body: dict[str, Any]) -> dict[str, Any]:
     check_deadline()
-    asked = EvaluationRequest(**body)
-    return registry.evaluate_monitors(asked.model_id, asked.model_version, start=asked.start, end=asked.end)
+    request_body = EvaluationRequest(**body)
+    return registry.evaluate_monitors(
+        request_body.model_id, request_body.model_version, start=request_body.start, end=request_body.end
+    )

@@ -181,8 +181,8 @@ def _checkpoints(session: Session, environment: str) -> tuple[_Checkpoints, _Che
         _in_environment(query, environment)
     ):
         positions = {owner: LogPosition(**stored) for owner, stored in (position or {}).items()}
-        found = checkpoints if part in (FIELDS, PERFORMANCE) else of_segments
-        found[version][role, part] = StoredCheckpoint(
+        of_part = checkpoints if part in (FIELDS, PERFORMANCE) else of_segments
+        of_part[version][role, part] = StoredCheckpoint(
             key, fingerprint or "", positions, started, synced, failed
         )
     return checkpoints, of_segments
