@@ -53,8 +53,8 @@ class Call:
     def key(self) -> tuple[Any, ...]:
         """What two calls with equal results have in common."""
         # True equals 1, but is another value of a field.
-        given = ((name, type(value).__name__, value) for name, value in self.parameters.items())
-        return self.metric, tuple(sorted(given)), self.filter
+        parameters = ((name, type(value).__name__, value) for name, value in self.parameters.items())
+        return self.metric, tuple(sorted(parameters)), self.filter
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Call) and self.key == other.key

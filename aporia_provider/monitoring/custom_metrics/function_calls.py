@@ -69,13 +69,13 @@ def read_call(written: WrittenCall) -> ReadCall:
         arguments.faults.append((place, fault))
     else:
         arguments.finish(place)
-    given = {_METRIC_NAMES.get(key, key): value for key, value in arguments.given.items()}
+    parameters = {_METRIC_NAMES.get(key, key): value for key, value in arguments.given.items()}
     metric = name if function is None else function.metric
-    call = Call(name, metric, given, arguments.filter, written.text, place)
+    call = Call(name, metric, parameters, arguments.filter, written.text, place)
     partial = PartialCall(call, not arguments.faults, tuple(arguments.conditions))
     if function is None or function.divisor is None or not partial.is_complete:
         return ReadCall(partial, None, arguments.faults)
-    column = {"column": given["column"]}
+    column = {"column": parameters["column"]}
     return ReadCall(partial, replace(call, metric=function.divisor, parameters=column), [])
 
 

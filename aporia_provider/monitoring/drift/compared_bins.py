@@ -148,5 +148,5 @@ def new_value_share(baseline: ComparedState, current: ComparedState) -> tuple[fl
     sides = in_one_spelling(*sides) or sides
     if not (sides[0].samples and sides[1].samples):
         return None
-    found = estimate_new_values(*listed_by_both(*sides), []).found
-    return found.value, found.low, found.high
+    estimate = estimate_new_values(*listed_by_both(*sides), []).found
+    return estimate.value, estimate.low, estimate.high

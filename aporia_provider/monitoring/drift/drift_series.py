@@ -100,12 +100,12 @@ def _compare_categories(
     before = category_histogram(baseline)
     if before.unlisted or not before.samples or baseline.state is None:
         return
-    found = [
+    histograms = [
         (place, state, category_histogram(ComparedState(state, bins)))
         for place, state in enumerate(states)
         if isinstance(state, ValueState)
     ]
-    compared = [each for each in found if _is_listed(before, each[2])]
+    compared = [each for each in histograms if _is_listed(before, each[2])]
     if not compared:
         return
     names = sorted({name for side in (before, *(each[2] for each in compared)) for name in side.counts})

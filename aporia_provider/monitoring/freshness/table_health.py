@@ -96,11 +96,11 @@ class TableHealth:
 
     def verdict(self, metric: str) -> Verdict:
         """Return the verdict of a metric; of ``null_share``, that with the greatest effect."""
-        found = [verdict for verdict in self.verdicts if verdict.metric == metric]
-        if not found:
+        verdicts = [verdict for verdict in self.verdicts if verdict.metric == metric]
+        if not verdicts:
             reason = "no file of the last closed bucket has statistics of nulls"
             return Verdict(outcome="insufficient", metric=metric, reason=reason)
-        return max(found, key=lambda verdict: (verdict.outcome == "fail", verdict.effect))
+        return max(verdicts, key=lambda verdict: (verdict.outcome == "fail", verdict.effect))
 
     @property
     def outcome(self) -> Outcome:

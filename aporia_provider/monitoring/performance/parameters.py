@@ -97,7 +97,7 @@ class Parameters:
             )
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Self:
+    def read(cls, parameters: Mapping[str, Any]) -> Self:
         """
         Parse the JSON form of parameters.
 
@@ -105,11 +105,13 @@ class Parameters:
         """
         names = [field.name for field in dataclasses.fields(cls)]
         problems = [
-            f"there is no parameter {name!r}; {nearest(name, names)}" for name in given if name not in names
+            f"there is no parameter {name!r}; {nearest(name, names)}"
+            for name in parameters
+            if name not in names
         ]
         if problems:
             raise ValidationError("The parameters of the metric are wrong", problems=problems)
-        return cls(**given)
+        return cls(**parameters)
 
     @property
     def z(self) -> float:

@@ -92,8 +92,8 @@ def _candidates(name: str, keys: list[str]) -> list[str]:
     label = name.replace(_ACTUALS, _LABELS, 1) if name.startswith(_ACTUALS) else ""
     if label in keys:
         return [label]
-    found = [key for key in keys if key.partition(".")[2] == name]
-    return [key for key in found if not key.startswith(_LABELS)] or found
+    candidates = [key for key in keys if key.partition(".")[2] == name]
+    return [key for key in candidates if not key.startswith(_LABELS)] or candidates
 
 
 def _similar_names(name: str, keys: list[str]) -> list[str]:

@@ -90,9 +90,9 @@ def _parts(node: Node) -> Iterator[tuple[str, _Allowed]]:
     inner = node.inner if isinstance(node, Not) else node
     if isinstance(inner, Junction | Not):
         return
-    found = _of_negation(inner) if negated else _of_predicate(inner)
-    if found is not None:
-        yield inner.left.name, found
+    parts = _of_negation(inner) if negated else _of_predicate(inner)
+    if parts is not None:
+        yield inner.left.name, parts
 
 
 def _of_predicate(node: Node) -> _Allowed | None:

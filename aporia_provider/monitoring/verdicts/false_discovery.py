@@ -41,10 +41,10 @@ def mean_one(weights: ArrayLike) -> Floats:
 
     :raises ValueError: if a weight is negative or not finite, or all are zero.
     """
-    given = np.asarray(weights, dtype=np.float64)
-    if not np.isfinite(given).all() or (given < 0).any() or not given.any():
+    values = np.asarray(weights, dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any() or not values.any():
         raise ValueError("weights must be finite, not negative, and not all zero")
-    scaled: Floats = given / given.mean()
+    scaled: Floats = values / values.mean()
     return scaled
 
 

@@ -39,8 +39,8 @@ class Side:
         """The standard error of a mean. An end of its interval may be a limit, so the farther one is used."""
         if self.interval is None:
             return 0.0
-        found = self.interval
-        half = max(found.high - found.value, found.value - found.low)
+        interval = self.interval
+        half = max(interval.high - interval.value, interval.value - interval.low)
         return half / student_quantile(self.confidence, int(self.mean.weight) - 1)
 
 
