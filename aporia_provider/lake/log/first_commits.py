@@ -77,14 +77,14 @@ def _adds(commit: Commit, bounds: ActionBounds, column: str, start: int, end: in
         if not action.data_change:
             continue
         try:
-            found = bounds.of(action)
+            file_bounds = bounds.of(action)
         except UntraceableError as error:
             raise ValidationError(str(error)) from None
-        if found is None:
+        if file_bounds is None:
             raise ValidationError(
                 f"the log has no statistics of {column!r} for files of version {commit.version}"
             )
-        interval = found[0]
+        interval = file_bounds[0]
         if interval is not None and interval[0] < end and interval[1] > start:
             return True
     return False
@@ -92,8 +92,8 @@ def _adds(commit: Commit, bounds: ActionBounds, column: str, start: int, end: in
 
 def _run(info: Mapping[str, Any]) -> dict[str, str]:
     """Return the values of :data:`RUN_KEYS` in a description of a commit."""
-    given = {**_json_object(info.get("userMetadata")), **info}
-    texts = {key: given.get(f"airflow_{key}", given.get(key)) for key in RUN_KEYS}
+    entries = {**_json_object(info.get("userMetadata")), **info}
+    texts = {key: entries.get(f"airflow_{key}", entries.get(key)) for key in RUN_KEYS}
     return {key: text[:_MAX_TEXT] for key, text in texts.items() if isinstance(text, str) and text}
 
 
