@@ -73,12 +73,12 @@ def open_session(
     """
     require_installed(engine)
     if engine == EMBEDDED:
-        given = credentials or AwsCredentials()
-        engines.start(given, batch_rows)
+        s3_credentials = credentials or AwsCredentials()
+        engines.start(s3_credentials, batch_rows)
         # This takes longer than the start of the engine.
         import_client()
         with (
-            engines.watched(given, batch_rows, limits) as (process, watchdog),
+            engines.watched(s3_credentials, batch_rows, limits) as (process, watchdog),
             watchdog.converted_errors(),
             _connected(Endpoint("127.0.0.1", process.port), process) as spark,
         ):
