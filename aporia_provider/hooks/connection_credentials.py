@@ -28,8 +28,8 @@ def credentials_of(hook: AwsBaseHook) -> AwsCredentials:
 
     try:
         session = hook.get_session(region_name=hook.region_name)
-        found = session.get_credentials()
-        frozen = hook.get_credentials(region_name=hook.region_name) if found else None
+        credentials = session.get_credentials()
+        frozen = hook.get_credentials(region_name=hook.region_name) if credentials else None
     except (ConnectionError, HTTPClientError) as error:
         raise TransientError(
             f"AWS did not respond for connection {hook.aws_conn_id!r}: {_told(error)}"

@@ -128,13 +128,13 @@ def _write(
         condition = replaced_rows(key, request.granularity, start, end, kind)
         with _errors_converted(uri, aws_conn_id) as options:
             replace_rows(uri, rows, schema, condition, options)
-    found = {row["window"]["start"] for row in profile if row["window"]}
+    starts = {row["window"]["start"] for row in profile if row["window"]}
     return ExportResult(
         **key,
         start=start.isoformat(),
         end=end.isoformat(),
         windows=len(request.windows),
-        windows_without_rows=len(request.windows) - len(found),
+        windows_without_rows=len(request.windows) - len(starts),
         profile_table=profile_table,
         profile_rows=len(profile),
         drift_table=drift_table,

@@ -114,15 +114,15 @@ class SegmentsHook(AporiaHook):
         return True
 
 
-def _segment(given: Segment | Mapping[str, Any]) -> Segment:
-    if isinstance(given, Mapping):
-        return Segment(**{str(name): value for name, value in given.items()})
-    Segment.check_type(given)
-    return given
+def _segment(segment: Segment | Mapping[str, Any]) -> Segment:
+    if isinstance(segment, Mapping):
+        return Segment(**{str(name): value for name, value in segment.items()})
+    Segment.check_type(segment)
+    return segment
 
 
-def _custom_metric(given: CustomMetric | Mapping[str, Any]) -> CustomMetric:
-    if isinstance(given, Mapping):
-        return CustomMetric(**{str(name): value for name, value in given.items()})
-    CustomMetric.check_type(given)
-    return given
+def _custom_metric(custom_metric: CustomMetric | Mapping[str, Any]) -> CustomMetric:
+    if isinstance(custom_metric, Mapping):
+        return CustomMetric(**{str(name): value for name, value in custom_metric.items()})
+    CustomMetric.check_type(custom_metric)
+    return custom_metric

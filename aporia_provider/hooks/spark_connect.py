@@ -71,8 +71,8 @@ def _read(connection: Connection, conn_id: str) -> Endpoint:
     extra, of_extra = _extra(connection)
     if extra.get("use_ssl") not in (None, "") and str(extra["use_ssl"]).lower() not in ("true", "false"):
         of_extra.append("use_ssl is neither true nor false")
-    given = {"user_id": connection.login, "token": connection.password}
-    parameters = {name: value for name, value in given.items() if value}
+    credentials = {"user_id": connection.login, "token": connection.password}
+    parameters = {name: value for name, value in credentials.items() if value}
     if tls or str(extra.get("use_ssl")).lower() == "true":
         parameters["use_ssl"] = "true"
     further, of_parameters = _parameters(extra.get("parameters"))
