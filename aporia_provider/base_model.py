@@ -91,9 +91,9 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
             raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
 
     @classmethod
-    def _faults_of_several_fields(cls, found: Iterable[ErrorDetails], value: Any) -> list[ErrorDetails]:
+    def _faults_of_several_fields(cls, errors: Iterable[ErrorDetails], value: Any) -> list[ErrorDetails]:
         """Return the faults that pydantic does not look for if single fields have faults."""
-        faulty = {fault["loc"][0] for fault in found if fault["loc"]}
+        faulty = {fault["loc"][0] for fault in errors if fault["loc"]}
         replaced = {name: given for name, given in cls.placeholders.items() if name in faulty}
         if not replaced or not isinstance(value, Mapping):
             return []

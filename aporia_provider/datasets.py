@@ -73,9 +73,9 @@ class DatasetConnection(PublicModel):
 
     @model_validator(mode="after")
     def _actuals_hold_labels_only(self) -> DatasetConnection:
-        given = [name for name in MAPPINGS if name != "labels" and getattr(self, name) is not None]
-        if self.role == "actuals" and given:
-            raise ValueError(f"actuals can have only labels, not {', '.join(given)}")
+        mappings = [name for name in MAPPINGS if name != "labels" and getattr(self, name) is not None]
+        if self.role == "actuals" and mappings:
+            raise ValueError(f"actuals can have only labels, not {', '.join(mappings)}")
         return self
 
     def columns(self, schema: VersionSchema) -> Iterator[tuple[str, str, str]]:

@@ -133,8 +133,8 @@ class Model(PublicModel):
     def to_wire(self) -> dict[str, Any]:
         """Return the body of the request that creates the model."""
         # Without both, the request is byte for byte equal to the request of the official SDK.
-        own = ("aggregation_period", "retention")
-        return self.model_dump(exclude={name for name in own if not getattr(self, name)})
+        extensions = ("aggregation_period", "retention")
+        return self.model_dump(exclude={name for name in extensions if not getattr(self, name)})
 
 
 class Monitor(PublicModel):

@@ -72,10 +72,10 @@ class ApplyRequest(PublicModel):
 
     def _problems(self, monitor: Monitor) -> Sequence[str]:
         try:
-            found = parse_configuration(monitor.type, monitor.configuration)
+            configuration = parse_configuration(monitor.type, monitor.configuration)
         except ValidationError as error:
             return error.problems or [error.message]
-        model_id = found.identification.models.id
+        model_id = configuration.identification.models.id
         if model_id != self.model_id:
             return [f"identification.models.id is {model_id!r}, not {self.model_id!r}"]
         return []

@@ -64,5 +64,5 @@ class Addresses:
 
     def _address(self, segments: tuple[str, ...], query: Mapping[str, str | int | None]) -> str:
         path = "/".join(quote(segment, safe="") for segment in segments)
-        given = {name: value for name, value in query.items() if value not in (None, "")}
-        return f"{self.base}/{path}" + (f"?{urlencode(given)}" if given else "")
+        parameters = {name: value for name, value in query.items() if value not in (None, "")}
+        return f"{self.base}/{path}" + (f"?{urlencode(parameters)}" if parameters else "")

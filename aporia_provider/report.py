@@ -36,10 +36,10 @@ def as_table(query: MetricsQuery, results: Iterable[RangeResults], width: int | 
     """
     from tabulate import tabulate
 
-    asked = {metric.id: metric for metric in query.metrics}
+    metrics = {metric.id: metric for metric in query.metrics}
     items = list(results)
     numbers = _shared_reasons(items)
-    lines = [line for item in items for line in _lines(asked, item, numbers)]
+    lines = [line for item in items for line in _lines(metrics, item, numbers)]
     kept = [place for place in range(len(_HEADERS)) if any(line[place] for line in lines)]
     headers = [_HEADERS[place] for place in kept]
     cells = [[line[place] for place in kept] for line in lines]
@@ -102,11 +102,11 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _lines(
-    asked: Mapping[str, Metric], item: RangeResults, numbers: Mapping[str, int]
+    metrics: Mapping[str, Metric], item: RangeResults, numbers: Mapping[str, int]
 ) -> Iterator[tuple[str, ...]]:
     start, end = (item.time_range.start, item.time_range.end) if item.time_range else ("", "")
     for result in item.metrics:
-        metric = asked[result.id]
+        metric = metrics[result.id]
         yield (
             _time(start),
             _time(end),

@@ -108,8 +108,8 @@ class Retention:
     def starts(self, now: datetime) -> dict[str, datetime]:
         """Return the levels, with the times before which their states are dropped, if they are."""
         levels = LEVELS[LEVELS.index(self.spans[0].level) :]
-        found = {level: self.start(level, now) for level in levels}
-        return {level: start for level, start in found.items() if start is not None}
+        starts = {level: self.start(level, now) for level in levels}
+        return {level: start for level, start in starts.items() if start is not None}
 
     def problem(self, aggregation_period: str) -> str | None:
         """Return why the retention does not fit a model with an aggregation period; None if it does."""
@@ -132,11 +132,11 @@ class Retention:
 
 def _span(part: str, faults: list[str]) -> RetentionSpan | None:
     """Return a span; None, with the faults added to a list, if it cannot be read."""
-    found = _PART.fullmatch(part)
-    if found is None:
+    match = _PART.fullmatch(part)
+    if match is None:
         faults.append(f"{part!r} is not a span as in {_EXAMPLE!r}")
         return None
-    level, ever, number, unit = found.groups()
+    level, ever, number, unit = match.groups()
     known = len(faults)
     level = level.lower()
     if level not in LEVELS:

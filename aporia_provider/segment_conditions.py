@@ -32,11 +32,13 @@ def field_named(name: str, types: Mapping[str, str]) -> str:
     """
     if name in types:
         return name
-    found = [qualified for qualified in types if qualified.partition(".")[2] == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ValidationError(f"The field {name!r} is one of {', '.join(found)}: write its group as well")
+    candidates = [qualified for qualified in types if qualified.partition(".")[2] == name]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise ValidationError(
+            f"The field {name!r} is one of {', '.join(candidates)}: write its group as well"
+        )
     names = [*types, *(qualified.partition(".")[2] for qualified in types)]
     raise ValidationError(f"There is no field {name!r}; {nearest(name, names)}")
 

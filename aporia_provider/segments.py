@@ -69,12 +69,12 @@ class Segment(PublicModel):
         return self
 
     def _problems(self) -> Iterator[str]:
-        given = [kind for kind in _KINDS if getattr(self, kind) is not None]
-        if len(given) != 1:
-            yield f"exactly one of {', '.join(_KINDS)} is required, not {' and '.join(given) or 'none'}"
-        elif (given[0] in ("values", "edges")) != (self.field is not None):
+        kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            yield f"exactly one of {', '.join(_KINDS)} is required, not {' and '.join(kinds) or 'none'}"
+        elif (kinds[0] in ("values", "edges")) != (self.field is not None):
             advice = "requires field" if self.field is None else "must not be given with field"
-            yield f"{given[0]} {advice}"
+            yield f"{kinds[0]} {advice}"
         if self.name.startswith(FILTER_PREFIX):
             yield f"names that start with {FILTER_PREFIX!r} are reserved for the filters of custom metrics"
         if self.edges is not None:

@@ -17,16 +17,16 @@ _DAG = "/dags/{dag_id:segment}"
 _TASK = f"{_DAG}/runs/{{run_id:segment}}/tasks/{{task_id:segment}}"
 
 
-def _models(found: View) -> Response:
-    dag_id = found.path("dag_id")
-    task = {name: found.request.path_params.get(name) for name in ("run_id", "task_id")}
-    if not _may_read(found, dag_id):
+def _models(view: View) -> Response:
+    dag_id = view.path("dag_id")
+    task = {name: view.request.path_params.get(name) for name in ("run_id", "task_id")}
+    if not _may_read(view, dag_id):
         raise HTTPException(403)
-    models = model_ids(found.environment, dag_id, **task)
+    models = model_ids(view.environment, dag_id, **task)
     if len(models) == 1:
-        return found.redirect(found.addresses.model(*models))
+        return view.redirect(view.addresses.model(*models))
     subject = dag_id if task["task_id"] is None else f"{dag_id}, {task['task_id']}"
-    return render_overview(found, Selection(models=models), title=f"Models of {subject}")
+    return render_overview(view, Selection(models=models), title=f"Models of {subject}")
 
 
 def model_ids(
@@ -59,11 +59,11 @@ def model_ids(
     )
 
 
-def _may_read(found: View, dag_id: str) -> bool:
+def _may_read(view: View, dag_id: str) -> bool:
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 
-    user = found.request.state.airflow_user
+    user = view.request.state.airflow_user
     details = DagDetails(id=dag_id)
     return bool(get_auth_manager().is_authorized_dag(method="GET", details=details, user=user))
 

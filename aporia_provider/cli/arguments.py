@@ -21,11 +21,11 @@ def period(text: str) -> timedelta:
 def moment(text: str) -> datetime:
     """Parse a date or time in ISO format, which is in UTC unless it has a time zone."""
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         hint = "write 2024-01-31 or 2024-01-31T06:00"
         raise ArgumentTypeError(f"{text!r} is not a date or time: {hint}") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def port(text: str) -> int:

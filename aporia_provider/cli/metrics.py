@@ -236,12 +236,12 @@ def _query(options: Namespace) -> MetricsQuery:
     from aporia_provider.metrics import MetricParameters, MetricsQuery
 
     values = {name: getattr(options, name) for name in MetricParameters.model_fields if name != "column"}
-    given = {name: value for name, value in values.items() if value is not None}
+    parameters = {name: value for name, value in values.items() if value is not None}
     questions = [
         {
             "id": f"{metric} {column or ''}".strip(),
             "metric": metric,
-            "parameters": {**given, "column": column},
+            "parameters": {**parameters, "column": column},
             "datasets": _datasets(options),
         }
         for metric, column in product(options.metrics, options.column or [None])
@@ -261,8 +261,8 @@ def _named_option(path: re.Match[str]) -> str:
 
 
 def _datasets(options: Namespace) -> dict[str, Any]:
-    given = options.start is not None or options.end is not None
-    time_range = {"start": options.start, "end": options.end} if given else None
+    has_range = options.start is not None or options.end is not None
+    time_range = {"start": options.start, "end": options.end} if has_range else None
     return {
         "data": {
             "dataset_type": options.dataset,
@@ -276,16 +276,16 @@ def _datasets(options: Namespace) -> dict[str, Any]:
 
 def _baseline(options: Namespace) -> dict[str, Any] | None:
     """Return the baseline; None if no option of it is given, so that each metric has its own default."""
-    given = {
+    baseline = {
         "model_version": options.baseline_version,
         "time_period": options.baseline_period,
         "skip_period": options.baseline_skip,
     }
     if options.baseline_segment is not None:
-        given["segment"] = options.baseline_segment
-    if options.baseline is None and not any(given.values()):
+        baseline["segment"] = options.baseline_segment
+    if options.baseline is None and not any(baseline.values()):
         return None
     return {
         "dataset_type": options.baseline or ("serving" if options.baseline_period else "training"),
-        **given,
+        **baseline,
     }

@@ -123,29 +123,29 @@ def _list(options: Namespace) -> None:
 def _apply(options: Namespace) -> None:
     from aporia_provider.monitor_changes import summary
 
-    wanted = _read_files(options.files)
+    monitors_by_model = _read_files(options.files)
     with opened_registry(options) as registry:
         choices = {"delete_others": options.delete_others}
         # What one file would change is checked before anything is changed for another.
-        for model_id, monitors in wanted.items():
+        for model_id, monitors in monitors_by_model.items():
             registry.apply_monitors(model_id, monitors, dry_run=True, **choices)
         changes = {
             model_id: registry.apply_monitors(model_id, monitors, dry_run=options.dry_run, **choices)
-            for model_id, monitors in wanted.items()
+            for model_id, monitors in monitors_by_model.items()
         }
     if options.json:
         body = [
-            {"model_id": name, "changes": [each.to_json() for each in found]}
-            for name, found in changes.items()
+            {"model_id": name, "changes": [each.to_json() for each in of_model]}
+            for name, of_model in changes.items()
         ]
         print(json.dumps(body, indent=2), file=options.answers)
         return
-    for model_id, found in changes.items():
-        for change in found:
+    for model_id, of_model in changes.items():
+        for change in of_model:
             print(change.action, model_id, change.name, sep="\t", file=options.answers)
             for difference in change.differences:
                 print(f"{change.name}: {difference}", file=sys.stderr)
-        print(f"Model {model_id}: {summary(found)}.", file=sys.stderr)
+        print(f"Model {model_id}: {summary(of_model)}.", file=sys.stderr)
     if options.dry_run:
         print("Nothing was changed.", file=sys.stderr)
 
@@ -154,19 +154,19 @@ def _read_files(paths: Sequence[str]) -> dict[str, list[Monitor]]:
     """Return the monitors of files by model; all faults of all files are listed."""
     from aporia_provider.monitor_definitions import parse_monitor_file
 
-    wanted: dict[str, list[Monitor]] = {}
+    monitors_by_model: dict[str, list[Monitor]] = {}
     problems: list[str] = []
     for path in paths:
         try:
             file = parse_monitor_file(Path(path).read_text())
-            wanted.setdefault(file.model, []).extend(file.to_monitors())
+            monitors_by_model.setdefault(file.model, []).extend(file.to_monitors())
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{path}: {error}")
         except ValidationError as error:
             problems += [f"{path}: {problem}" for problem in error.problems or [error.message]]
     if problems:
         raise ValidationError("The files cannot be applied", problems=problems)
-    return wanted
+    return monitors_by_model
 
 
 def _replay(options: Namespace) -> None:
@@ -190,17 +190,17 @@ def _replay(options: Namespace) -> None:
         window, failed = f"{alert['start']}/{alert['end']}", ",".join(alert["failed"])
         line = _rows(alert), window, alert["occurrences"], failed
         print(*line, sep="\t", file=options.answers)
-    for found in report.get("planted", ()):
-        print("planted", *_planted(report["monitor"], found), sep="\t", file=options.answers)
+    for planted in report.get("planted", ()):
+        print("planted", *_planted(report["monitor"], planted), sep="\t", file=options.answers)
     for text in (*report["problems"], *report["notes"]):
         print(text, file=sys.stderr)
     verdicts = ", ".join(f"{count} {outcome}" for outcome, count in report["verdicts"].items())
     print(f"{report['windows']} windows: {verdicts}; {len(report['alerts'])} alerts.", file=sys.stderr)
 
 
-def _rows(found: dict[str, Any]) -> str:
+def _rows(report: dict[str, Any]) -> str:
     """Return the version and the segment of an alert or of a planted shift."""
-    return ", ".join(filter(None, (found["model_version"] or "all", found["segment"])))
+    return ", ".join(filter(None, (report["model_version"] or "all", report["segment"])))
 
 
 def _name(monitor: dict[str, Any]) -> str:
@@ -214,17 +214,24 @@ def _name(monitor: dict[str, Any]) -> str:
     return f"{monitor['name']} ({text})"
 
 
-def _planted(monitor: str, found: dict[str, Any]) -> tuple[str, ...]:
+def _planted(monitor: str, planted: dict[str, Any]) -> tuple[str, ...]:
     """Return what is printed of a planted shift, among it when it was found."""
-    windows = found["windows"]
-    if found["shift"] is None or not windows:
-        result = f"not planted: {found['reason']}"
-    elif found["found_after"] is None:
-        reason = f": {found['reason']}" if found["reason"] else ""
+    windows = planted["windows"]
+    if planted["shift"] is None or not windows:
+        result = f"not planted: {planted['reason']}"
+    elif planted["found_after"] is None:
+        reason = f": {planted['reason']}" if planted["reason"] else ""
         result = f"not found in {windows} window{'s' if windows > 1 else ''}{reason}"
     else:
         result = f"found after {windows} window{'s' if windows > 1 else ''}"
-    return monitor, _rows(found), found["field"] or "rows", found["shift"] or "-", found["planted_at"], result
+    return (
+        monitor,
+        _rows(planted),
+        planted["field"] or "rows",
+        planted["shift"] or "-",
+        planted["planted_at"],
+        result,
+    )
 
 
 def _delete(options: Namespace) -> None:

@@ -116,9 +116,9 @@ class Calls(MonitorCalls, SegmentCalls):
         reply = yield Request(f"Creating version {model_version!r} of model {model_id!r}", "POST", path, body)
         if reply.status != 409:
             return registered(reply, subject, model_version, if_exists)
-        found = lines(reply.body, "differences")
-        if found:
-            return settled(reply, subject, model_version, found, if_exists)
+        differences = lines(reply.body, "differences")
+        if differences:
+            return settled(reply, subject, model_version, differences, if_exists)
         there = yield from self.get_model_versions(model_id, model_version)
         if not there:
             raise reply.failure()
@@ -160,11 +160,11 @@ class Calls(MonitorCalls, SegmentCalls):
         )
         if reply.status != 409:
             return registered(reply, subject, dataset.role, if_exists)
-        found = lines(reply.body, "differences")
-        if not found and not reply.ambiguous:
-            said = explanation(reply.status, reply.body)
-            found = [f"the server does not return the connected dataset, and reports: {said}"]
-        return settled(reply, subject, dataset.role, found, if_exists)
+        differences = lines(reply.body, "differences")
+        if not differences and not reply.ambiguous:
+            reason = explanation(reply.status, reply.body)
+            differences = [f"the server does not return the connected dataset, and reports: {reason}"]
+        return settled(reply, subject, dataset.role, differences, if_exists)
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> Call[None]:
         """Enable or disable the syncs of all datasets of a version."""

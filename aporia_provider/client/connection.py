@@ -117,13 +117,13 @@ class Connection:
         """
         import httpx2
 
-        told = f"{self.base_url}: {type(error).__name__}: {error}".rstrip(": ")
+        text = f"{self.base_url}: {type(error).__name__}: {error}".rstrip(": ")
         if isinstance(error, httpx2.ConnectError) and _ssl_reason(error) in _PLAIN:
             # Not retried, since the result would be the same.
             plain = self.base_url.replace("https:", "http:", 1)
             advice = f"If the server uses plain HTTP, write {plain}"
             raise _permanent(request, f"{self.base_url} does not respond with TLS. {advice}") from None
-        text = self._without_secrets(request, told)
+        text = self._without_secrets(request, text)
         if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
             raise _permanent(request, text) from None
         unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -175,8 +175,8 @@ def _is_permanent(error: BaseException) -> bool:
 
 
 def _ssl_reason(error: BaseException) -> str | None:
-    found = (cause.reason for cause in _causes(error) if isinstance(cause, ssl.SSLError))
-    return next(found, None)
+    reasons = (cause.reason for cause in _causes(error) if isinstance(cause, ssl.SSLError))
+    return next(reasons, None)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

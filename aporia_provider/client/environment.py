@@ -89,11 +89,11 @@ class Environment:
         return self.assumed
 
     def _check(self) -> None:
-        told = self.server.environment if self.server else None
-        if told is not None and self._named not in (None, told):
+        reported = self.server.environment if self.server else None
+        if reported is not None and self._named not in (None, reported):
             raise AuthenticationError(
-                f"Environment {self._named!r} was given, but the token is for environment {told!r} of "
-                f"{self._base_url}. In the Airflow connection, write {told!r} as environment or leave it "
+                f"Environment {self._named!r} was given, but the token is for environment {reported!r} of "
+                f"{self._base_url}. In the Airflow connection, write {reported!r} as environment or leave it "
                 f"empty, or use a token for {self._named!r}"
             )
 
@@ -131,11 +131,11 @@ class Environment:
         )
 
     def _environment_source(self, name: str, environments: list[str] | None) -> str:
-        said = "set in the connection" if self._named else "by default, since the connection sets none"
-        said = f", {said}; this server does not report the environment of the token"
+        source = "set in the connection" if self._named else "by default, since the connection sets none"
+        source = f", {source}; this server does not report the environment of the token"
         if environments is None or name in environments:
-            return said
-        return f"{said}, and {name!r} is not among the environments it lists: {', '.join(environments)}"
+            return source
+        return f"{source}, and {name!r} is not among the environments it lists: {', '.join(environments)}"
 
 
 def _own_server(reply: Reply) -> ServerInfo | None:

@@ -31,8 +31,8 @@ def secrets_between(clear: Any, hidden: Any) -> Iterator[str]:
 
 def _hidden_parts(clear: str, hidden: str) -> Iterator[str]:
     pattern = "(.*?)".join(re.escape(part) for part in hidden.split(HIDDEN))
-    found = re.fullmatch(pattern, clear, re.DOTALL)
-    for part in found.groups() if found else [clear]:
+    match = re.fullmatch(pattern, clear, re.DOTALL)
+    for part in match.groups() if match else [clear]:
         # The value of an unknown option is hidden even if it is true, false or a small number.
         if part and part != HIDDEN and not _ORDINARY.fullmatch(part):
             yield part
@@ -42,9 +42,9 @@ def _hidden_parts(clear: str, hidden: str) -> Iterator[str]:
 def _values_in(part: str) -> Iterator[str]:
     """Yield the parameter values in a hidden part of a URL, which a server may return separately."""
     pieces = (piece.partition("=")[2] or piece for piece in re.split(r"[?;&,()\[\]{}:/@\s]+", part))
-    found = {*pieces, *re.findall(r"\{([^{}]*)\}", part), *re.findall(r"[:/]([^@/]*)@", part)}
+    values = {*pieces, *re.findall(r"\{([^{}]*)\}", part), *re.findall(r"[:/]([^@/]*)@", part)}
     # Shorter values are parts of many words in messages.
-    yield from (value for value in {*found, *map(unquote, found)} if len(value) >= _SHORTEST)
+    yield from (value for value in {*values, *map(unquote, values)} if len(value) >= _SHORTEST)
 
 
 def redacted(value: Any, secrets: Iterable[str]) -> Any:

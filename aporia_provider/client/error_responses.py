@@ -44,17 +44,17 @@ def seconds_to_wait(retry_after: str | None, now: datetime | None = None) -> flo
 
 def explanation(status: int, body: Any) -> str:
     """Return the server's error message, or the meaning of the status if there is none."""
-    said = list(dict.fromkeys(text for text in map(_one_line, _texts(body)) if text))
-    return ": ".join(said)[:_LONGEST] if said else _meaning(status)
+    texts = list(dict.fromkeys(text for text in map(_one_line, _texts(body)) if text))
+    return ": ".join(texts)[:_LONGEST] if texts else _meaning(status)
 
 
 def lines(body: Any, key: str) -> list[str]:
     """Return the strings under ``key`` of the error. Problems may also be FastAPI's list ``detail``."""
     error = body.get("error") if isinstance(body, Mapping) else None
-    found = error.get(key) if isinstance(error, Mapping) else None
-    if found is None and key == "problems" and isinstance(body, Mapping):
-        found = body.get("detail")
-    items = found if isinstance(found, list) else []
+    entries = error.get(key) if isinstance(error, Mapping) else None
+    if entries is None and key == "problems" and isinstance(body, Mapping):
+        entries = body.get("detail")
+    items = entries if isinstance(entries, list) else []
     return [text for text in map(_line, items[:_MOST_LINES]) if text]
 
 

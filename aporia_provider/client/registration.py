@@ -45,12 +45,12 @@ def registered(reply: Reply, subject: str, given_id: str, if_exists: IfExists) -
 
 
 def settled(
-    reply: Reply, subject: str, registered_id: str, found: Sequence[str], if_exists: IfExists
+    reply: Reply, subject: str, registered_id: str, differences: Sequence[str], if_exists: IfExists
 ) -> Registered:
-    if reply.ambiguous and not found:
+    if reply.ambiguous and not differences:
         log.warning("%s exists. An earlier attempt, whose reply was lost, has probably created it.", subject)
-        return existing_registration(subject, registered_id, found, "match")
-    return existing_registration(subject, registered_id, found, if_exists)
+        return existing_registration(subject, registered_id, differences, "match")
+    return existing_registration(subject, registered_id, differences, if_exists)
 
 
 def compared(there: Version, body: Mapping[str, Any], subject: str) -> list[str]:

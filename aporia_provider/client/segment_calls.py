@@ -74,8 +74,8 @@ class SegmentCalls:
         """Return the custom metrics of a model, oldest first."""
         description = f"Listing the custom metrics of model {model_id!r}"
         reply = yield Request(description, "GET", _custom_metrics(model_id))
-        found = reply.mapping().get("custom_metrics")
-        return _parsed(reply, "the custom metrics", list[RegisteredCustomMetric], found)
+        custom_metrics = reply.mapping().get("custom_metrics")
+        return _parsed(reply, "the custom metrics", list[RegisteredCustomMetric], custom_metrics)
 
     def delete_custom_metric(self, model_id: str, name: str) -> Call[None]:
         """Delete a custom metric of a model."""
@@ -100,9 +100,9 @@ def _creation(
     subject = f"{what[0].upper()}{what[1:]} of model {model_id!r}"
     reply = yield Request(f"Creating {what} of model {model_id!r}", "POST", path, body)
     if reply.status == 409:
-        found = lines(reply.body, "differences")
+        differences = lines(reply.body, "differences")
         ids = {each["name"]: each["id"] for each in (yield from existing)}
-        return settled(reply, subject, ids.get(body["name"], ""), found, if_exists)
+        return settled(reply, subject, ids.get(body["name"], ""), differences, if_exists)
     return registered(reply, subject, str(body["name"]), if_exists)
 
 

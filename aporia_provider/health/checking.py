@@ -100,9 +100,9 @@ class _Check:
         if severity is None:
             return []
         verdicts = self.verdicts
-        found = self.api.get_alerts(self.request.model_id, status="open", limit=_MOST_ALERTS)
-        complete = len(found) < _MOST_ALERTS
-        return judge_alerts(found, verdicts, self.name, severity, complete=complete)
+        alerts = self.api.get_alerts(self.request.model_id, status="open", limit=_MOST_ALERTS)
+        complete = len(alerts) < _MOST_ALERTS
+        return judge_alerts(alerts, verdicts, self.name, severity, complete=complete)
 
     def monitors(self) -> list[HealthFinding]:
         if not self.request.monitors:
@@ -130,22 +130,22 @@ class _Check:
 
     def _missing(self, name: str) -> str:
         report = self.evaluation.get(name, {})
-        told = [*report.get("problems", ()), *report.get("notes", ())]
+        messages = [*report.get("problems", ()), *report.get("notes", ())]
         text = f"the monitor has not judged version {self.name!r}"
-        return "; ".join([text, *(shorten(str(each), _MOST_TOLD) for each in told[:3])])
+        return "; ".join([text, *(shorten(str(each), _MOST_TOLD) for each in messages[:3])])
 
     def metrics(self) -> Iterator[HealthFinding]:
         conditions = self.request.metrics
-        asked = [
+        metrics = [
             condition.to_metric(str(place), self.name, self.until)
             for place, condition in enumerate(conditions)
         ]
         age = self._age_condition()
         if age is not None:
-            asked.append(age.to_metric(str(len(conditions)), self.name, self.until))
-        if not asked:
+            metrics.append(age.to_metric(str(len(conditions)), self.name, self.until))
+        if not metrics:
             return
-        answers = self.api.query_metrics(MetricsQuery(model_id=self.request.model_id, metrics=asked))
+        answers = self.api.query_metrics(MetricsQuery(model_id=self.request.model_id, metrics=metrics))
         results = {result.id: (item.time_range, result) for item in answers for result in item.metrics}
         every = [*conditions, *([] if age is None else [age])]
         _check_results(every, results)
@@ -178,8 +178,8 @@ class _Check:
     def _sync_reason(self) -> str:
         status = self.api.get_dataset_sync_status(self.request.model_id, self.name, "serving")
         synced = status.get("last_sync_at")
-        told = f"the last sync was at {synced}" if synced else "the dataset was never synced"
-        return f"there are no recent rows; {told}"
+        last_sync = f"the last sync was at {synced}" if synced else "the dataset was never synced"
+        return f"there are no recent rows; {last_sync}"
 
 
 def _check_results(
@@ -187,13 +187,13 @@ def _check_results(
 ) -> None:
     problems = []
     for place, condition in enumerate(conditions):
-        found = results.get(str(place))
-        if found is None:
+        result = results.get(str(place))
+        if result is None:
             problems.append(f"{condition.title}: the server returned no result")
-        elif found[1].error is not None:
-            problems.append(f"{condition.title}: {found[1].error}")
-        elif found[1].value is not None and (
-            isinstance(found[1].value, bool) or not isinstance(found[1].value, int | float)
+        elif result[1].error is not None:
+            problems.append(f"{condition.title}: {result[1].error}")
+        elif result[1].value is not None and (
+            isinstance(result[1].value, bool) or not isinstance(result[1].value, int | float)
         ):
             problems.append(f"{condition.title}: the metric is not a number, so it has no limits")
     if problems:

@@ -32,9 +32,9 @@ def judge_alerts(
     :param complete: Whether ``alerts`` are all open alerts.
     """
     severe = SEVERITIES[SEVERITIES.index(severity) :]
-    found = [each for each in alerts if each.severity in severe and each.model_version in (version, None)]
-    if found:
-        return [_open(alert) for alert in found]
+    relevant = [each for each in alerts if each.severity in severe and each.model_version in (version, None)]
+    if relevant:
+        return [_open(alert) for alert in relevant]
     name = f"open alerts of severity {' or '.join(severe)}"
     judged = [
         each
@@ -61,8 +61,8 @@ def judge_monitor(
     :param since: Earliest end of a window that is recent enough; None if every window is.
     :param missing: Reason if there is no verdict.
     """
-    found = [_judged(verdict, since) for verdict in verdicts if verdict.monitor == name]
-    return found or [HealthFinding(check="monitor", name=name, outcome="insufficient", reason=missing)]
+    findings = [_judged(verdict, since) for verdict in verdicts if verdict.monitor == name]
+    return findings or [HealthFinding(check="monitor", name=name, outcome="insufficient", reason=missing)]
 
 
 def concerns(monitor: Mapping[str, Any], names: Iterable[str]) -> bool:

@@ -34,8 +34,8 @@ def drift_rows(
         if column not in others:
             continue
         deltas = {f"{name}_delta": _difference(row, others[column], name) for name in _DELTAS}
-        found = {name: result for (of, name), result in results.items() if of == column}
-        distances = {name: _distance(name, result, unreliable) for name, result in found.items()}
+        by_name = {name: result for (of, name), result in results.items() if of == column}
+        distances = {name: _distance(name, result, unreliable) for name, result in by_name.items()}
         rows.append({"column_name": column, "data_type": row.get("data_type"), **deltas, **distances})
         if column == TABLE:
             rows[-1]["non_null_columns_delta"] = _columns(row, others[column])

@@ -86,16 +86,16 @@ def statistics(fields: dict[str, str]) -> dict[Key, Question]:
     for column, type_ in fields.items():
         questions[column, "rows"] = Question("count")
         questions[column, "missing"] = Question("missing_count")
-        questions |= {(column, name): asked for name, asked in _STATISTICS.get(type_, {}).items()}
+        questions |= {(column, name): metric for name, metric in _STATISTICS.get(type_, {}).items()}
     return questions
 
 
 def distances(fields: dict[str, str]) -> dict[Key, Question]:
     """Return the distances of fields to a baseline."""
     return {
-        (column, name): asked
+        (column, name): metric
         for column, type_ in fields.items()
-        for name, asked in _DISTANCES.get(type_, {}).items()
+        for name, metric in _DISTANCES.get(type_, {}).items()
     }
 
 

@@ -61,16 +61,16 @@ class MetricsExport:
     def _terms(self) -> list[tuple[str, str]]:
         if not self.segments:
             return []
-        found = {
+        terms = {
             each["name"]: each for each in self.api.list_segments(self.request.model_id) if each["manual"]
         }
-        names = list(found) if self.segments is True else list(self.segments)
+        names = list(terms) if self.segments is True else list(self.segments)
         problems = [
-            f"there is no segment {name!r}; {nearest(name, found)}" for name in names if name not in found
+            f"there is no segment {name!r}; {nearest(name, terms)}" for name in names if name not in terms
         ]
         if problems:
             raise ValidationError("Segments cannot be exported", problems=problems)
-        return [(name, term["label"]) for name in names for term in found[name]["terms"]]
+        return [(name, term["label"]) for name in names for term in terms[name]["terms"]]
 
     def _of_term(self, term: tuple[str, str]) -> MetricsExport:
         export = replace(self, term=term)
@@ -148,8 +148,8 @@ class MetricsExport:
     def _profiles(self, subject: Subject) -> _Profiles:
         if subject.data["dataset_type"] not in self._roles:
             return {}
-        asked = statistics(self._types) | performance(self.schema.model_type)
-        found = _counted(query_all(self.api.query_metrics, subject, asked))
+        questions = statistics(self._types) | performance(self.schema.model_type)
+        found = _counted(query_all(self.api.query_metrics, subject, questions))
         if self.term is not None and subject.data["dataset_type"] == "training" and _has_no_counts(found):
             # The training dataset need not have the fields of a segment.
             return {}
@@ -191,9 +191,9 @@ class MetricsExport:
         if not training.get(None):
             return []
         subject = self._within(self._windows[0][0], len(self._windows), self._data("training"))
-        found = self._distances(subject)
+        results = self._distances(subject)
         pairs = dict.fromkeys(self._windows, (None, training[None]))
-        return self._drift_rows("BASELINE", serving, pairs, found)
+        return self._drift_rows("BASELINE", serving, pairs, results)
 
     def _consecutive_drift(self, serving: _Profiles) -> list[dict[str, Any]]:
         earlier = [self.request.previous, *self._windows]
@@ -211,24 +211,24 @@ class MetricsExport:
             window = {"dataset_type": "serving", "time_period": length}
             return self._distances(self._within(self._windows[0][0], len(self._windows), window))
         # Months differ in length, so each needs a separate baseline.
-        found: Results = {}
+        results: Results = {}
         for before, (start, end) in zip([self.request.previous, *self._windows], self._windows, strict=False):
             data = self._data("serving", start, end)
-            found |= self._distances(
+            results |= self._distances(
                 Subject(self.request.model_id, data, self.request.period, 1, self._data("serving", *before))
             )
-        return found
+        return results
 
     def _distances(self, subject: Subject) -> Results:
-        asked = distances(self._types)
-        return query_all(self.api.query_metrics, subject, asked) if asked else {}
+        questions = distances(self._types)
+        return query_all(self.api.query_metrics, subject, questions) if questions else {}
 
     def _drift_rows(
         self,
         drift_type: str,
         serving: _Profiles,
         pairs: Mapping[tuple[datetime, datetime], tuple[Window, list[dict[str, Any]]]],
-        found: Results,
+        results: Results,
     ) -> list[dict[str, Any]]:
         return [
             {
@@ -240,7 +240,7 @@ class MetricsExport:
             }
             for window, (other, compared) in pairs.items()
             for row in drift_rows(
-                serving.get(window, []), compared, found.get(window, {}), unreliable=self.request.unreliable
+                serving.get(window, []), compared, results.get(window, {}), unreliable=self.request.unreliable
             )
         ]
 

@@ -42,9 +42,9 @@ def profile_rows(
         for column, type_ in fields.items()
     ]
     table = _of(values, None)
-    found = [row["column_name"] for row in rows if row["count"]]
+    columns = [row["column_name"] for row in rows if row["count"]]
     performance = {name: _averages(table, name, positive) for name in AVERAGED}
-    return [{**table, **performance, "column_name": TABLE, "non_null_columns": found}, *rows]
+    return [{**table, **performance, "column_name": TABLE, "non_null_columns": columns}, *rows]
 
 
 def _of(values: Mapping[Key, Any], column: str | None) -> dict[str, Any]:
@@ -91,8 +91,8 @@ def _by_count(counted: tuple[int, str]) -> tuple[int, str]:
 
 
 def _averages(values: Mapping[str, Any], name: str, positive: str) -> dict[str, Any] | None:
-    found = {key: values.get(f"{name} {key}") for key in ("positive", "macro", "weighted")}
-    if all(value is None for value in found.values()):
+    averages = {key: values.get(f"{name} {key}") for key in ("positive", "macro", "weighted")}
+    if all(value is None for value in averages.values()):
         return None
-    one = None if found["positive"] is None else [(positive, found["positive"])]
-    return {"one_vs_all": one, "macro": found["macro"], "weighted": found["weighted"]}
+    one = None if averages["positive"] is None else [(positive, averages["positive"])]
+    return {"one_vs_all": one, "macro": averages["macro"], "weighted": averages["weighted"]}

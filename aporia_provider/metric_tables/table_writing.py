@@ -82,8 +82,8 @@ def replace_rows(
     raise TransientError(f"{uri} could not be written: others wrote to it in {ATTEMPTS} attempts")
 
 
-def _check_columns(uri: str, found: pa.Schema, expected: pa.Schema) -> None:
-    types = {each.name: each.type for each in found}
+def _check_columns(uri: str, existing: pa.Schema, expected: pa.Schema) -> None:
+    types = {each.name: each.type for each in existing}
     problems = [
         f"{each.name}: {types.get(each.name, 'missing')}, not {each.type}"
         for each in expected

@@ -112,8 +112,8 @@ class MonitorConfiguration:
     @property
     def aggregation(self) -> Span:
         """Length of the parts of the baseline. Default: the length of the focal windows."""
-        given = self.baseline.aggregation_period if self.baseline else None
-        return Span.of(given) if given else self.focal.period
+        period = self.baseline.aggregation_period if self.baseline else None
+        return Span.of(period) if period else self.focal.period
 
     @property
     def segment(self) -> tuple[str, str | None] | None:
@@ -158,50 +158,53 @@ def parse_configuration(type_: str, body: Mapping[str, Any]) -> MonitorConfigura
         parsed = _Body(**body)
     except ValidationError as error:
         raise ValidationError("The configuration is not valid", problems=error.problems) from None
-    found = MonitorConfiguration(type_, parsed.identification, parsed.configuration)
-    if problems := list(_problems(found)):
+    configuration = MonitorConfiguration(type_, parsed.identification, parsed.configuration)
+    if problems := list(_problems(configuration)):
         raise ValidationError("The configuration is not valid", problems=problems)
-    return found
+    return configuration
 
 
-def _problems(found: MonitorConfiguration) -> Iterator[str]:
-    rule = found.rule
-    allowed = _RULES_OF_TYPES.get(found.type)
+def _problems(configuration: MonitorConfiguration) -> Iterator[str]:
+    rule = configuration.rule
+    allowed = _RULES_OF_TYPES.get(configuration.type)
     if allowed is not None and rule.name not in allowed:
         choices = " or ".join(allowed)
-        yield f"logicEvaluations.0.name: {rule.name} is not a rule of {found.type}: use {choices}"
-    metrics = _METRICS_OF_TYPES.get(found.type)
-    if metrics is not None and found.metric.type not in metrics:
-        yield f"metric.type: {found.metric.type!r} is not a metric of {found.type}: use {metrics[0]!r}"
-    if found.is_of_tables and found.identification.models.version == "all_versions":
+        yield f"logicEvaluations.0.name: {rule.name} is not a rule of {configuration.type}: use {choices}"
+    metrics = _METRICS_OF_TYPES.get(configuration.type)
+    if metrics is not None and configuration.metric.type not in metrics:
+        yield (
+            f"metric.type: {configuration.metric.type!r} is not a metric of {configuration.type}: "
+            f"use {metrics[0]!r}"
+        )
+    if configuration.is_of_tables and configuration.identification.models.version == "all_versions":
         yield "models.version: table_freshness judges the tables of each version, not their union"
-    if found.metric.type == "custom_metric" and found.metric.id is None:
+    if configuration.metric.type == "custom_metric" and configuration.metric.id is None:
         yield "metric.id: the name or id of a custom metric is required"
-    yield from _segment_problems(found)
-    yield from _limit_problems(found)
-    yield from _baseline_problems(found)
+    yield from _segment_problems(configuration)
+    yield from _limit_problems(configuration)
+    yield from _baseline_problems(configuration)
 
 
-def _segment_problems(found: MonitorConfiguration) -> Iterator[str]:
-    segment, baseline = found.identification.segment, found.baseline
+def _segment_problems(configuration: MonitorConfiguration) -> Iterator[str]:
+    segment, baseline = configuration.identification.segment, configuration.baseline
     if segment is not None and segment.group is None and segment.value is not None:
         yield "segment.value: a value requires a group: the name or id of a segment"
-    names = found.segment is not None or (baseline is not None and baseline.names_segment)
-    if names and found.type in _WITHOUT_SEGMENTS:
-        yield f"segment: {found.type} is about all rows, not about a segment"
+    names = configuration.segment is not None or (baseline is not None and baseline.names_segment)
+    if names and configuration.type in _WITHOUT_SEGMENTS:
+        yield f"segment: {configuration.type} is about all rows, not about a segment"
     if baseline is None or not baseline.names_segment:
         return
     if baseline.segment_group_id is None and baseline.segment_value is not None:
         yield "baseline.segmentValue: a value requires segmentGroupId: the name or id of a segment"
-    rule = found.rule
+    rule = configuration.rule
     if isinstance(rule, SeriesRule):
         yield f"baseline.segmentGroupId: {rule.name} compares rows with their own past, not with a segment"
     if isinstance(rule, DriftRule) and rule.thresholds is None:
         yield f"baseline.segmentGroupId: {rule.name} requires thresholds to compare rows with a segment"
 
 
-def _limit_problems(found: MonitorConfiguration) -> Iterator[str]:
-    rule = found.rule
+def _limit_problems(configuration: MonitorConfiguration) -> Iterator[str]:
+    rule = configuration.rule
     if isinstance(rule, RangeRule | RatioRule):
         if rule.min is None and rule.max is None:
             yield f"logicEvaluations.0: {rule.name} requires min or max"
@@ -210,17 +213,17 @@ def _limit_problems(found: MonitorConfiguration) -> Iterator[str]:
     if isinstance(rule, ValuesRule):
         new = rule.new_values_count_threshold, rule.new_values_ratio_threshold
         limits = rule.distance, rule.min, rule.max, rule.values
-        if found.type == "new_values" and new == (None, None):
+        if configuration.type == "new_values" and new == (None, None):
             names = "new_values_count_threshold or new_values_ratio_threshold"
             yield f"logicEvaluations.0: new_values requires {names}"
-        if found.type == "values_range" and all(limit is None for limit in limits):
+        if configuration.type == "values_range" and all(limit is None for limit in limits):
             yield "logicEvaluations.0: values_range requires distance, min, max or values"
 
 
-def _baseline_problems(found: MonitorConfiguration) -> Iterator[str]:
-    rule, baseline = found.rule, found.baseline
+def _baseline_problems(configuration: MonitorConfiguration) -> Iterator[str]:
+    rule, baseline = configuration.rule, configuration.baseline
     if baseline is None:
-        if _needs_baseline(found):
+        if _needs_baseline(configuration):
             yield f"baseline: {rule.name} requires a baseline"
         return
     if baseline.source == TRAINING:
@@ -230,10 +233,10 @@ def _baseline_problems(found: MonitorConfiguration) -> Iterator[str]:
         yield "baseline.timePeriod: a baseline of SERVING data requires a timePeriod"
 
 
-def _needs_baseline(found: MonitorConfiguration) -> bool:
-    rule = found.rule
+def _needs_baseline(configuration: MonitorConfiguration) -> bool:
+    rule = configuration.rule
     if isinstance(rule, ValuesRule):
-        return found.type == "new_values" or rule.distance is not None
+        return configuration.type == "new_values" or rule.distance is not None
     if isinstance(rule, DriftRule):
         return rule.thresholds is not None
-    return isinstance(rule, RatioRule | SeriesRule) or found.metric.type == EUCLIDEAN
+    return isinstance(rule, RatioRule | SeriesRule) or configuration.metric.type == EUCLIDEAN

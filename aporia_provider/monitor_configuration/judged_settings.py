@@ -95,9 +95,9 @@ class Identification(Part):
     @property
     def fields(self) -> dict[str, list[str]]:
         """Names of the fields by category, for the categories that are given."""
-        given = {name: getattr(self, name) for name in FIELD_LISTS}
+        field_lists = {name: getattr(self, name) for name in FIELD_LISTS}
         return {
             name: [str(each[0]) if isinstance(each, list) else each for each in names]
-            for name, names in given.items()
+            for name, names in field_lists.items()
             if names
         }

@@ -140,13 +140,13 @@ class MonitorDefinition(PublicModel):
 
     def _problems(self) -> Iterator[str]:
         fields = type(self).model_fields
-        given = {
+        options = {
             name
             for name in fields
             if getattr(self, name) != fields[name].get_default(call_default_factory=True)
         }
         if self.configuration is not None:
-            if surplus := sorted(given - _WITH_CONFIGURATION):
+            if surplus := sorted(options - _WITH_CONFIGURATION):
                 yield f"with configuration, there must not be {', '.join(surplus)}"
             return
         if self.type == "code_based_metric":
@@ -156,7 +156,7 @@ class MonitorDefinition(PublicModel):
             yield "segment_value requires segment"
         if self.metric is None and self.type not in METRICS:
             yield f"{self.type} requires metric"
-        yield from unusable_options(self.type, given)
+        yield from unusable_options(self.type, options)
 
     def to_monitor(self, model_id: str) -> Monitor:
         """

@@ -29,18 +29,18 @@ class MonitorFile(PublicModel):
 
         :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
-        found: list[Monitor] = []
+        monitors: list[Monitor] = []
         problems: list[str] = []
         for definition in self.monitors:
             try:
-                found.append(definition.to_monitor(self.model))
+                monitors.append(definition.to_monitor(self.model))
             except ValidationError as error:
                 problems += [f"{definition.name}: {problem}" for problem in error.problems]
         names = [definition.name for definition in self.monitors]
         problems += [f"{name}: there are several monitors of this name" for name in repeated(names)]
         if problems:
             raise ValidationError("The monitors are not valid", problems=problems)
-        return found
+        return monitors
 
 
 def parse_monitor_file(text: str) -> MonitorFile:

@@ -50,23 +50,23 @@ def options_of(type_: str) -> tuple[str, ...]:
     return _OPTIONS.get(type_, ())
 
 
-def unusable_options(type_: str, given: Collection[str]) -> Iterator[str]:
+def unusable_options(type_: str, options: Collection[str]) -> Iterator[str]:
     """
     Yield the problems of the options of a rule.
 
     :param type_: Type of the monitor.
-    :param given: Names of all options that are given.
+    :param options: Names of all options that are given.
     """
     allowed = _OPTIONS[type_]
-    for name in sorted(_ALL_OPTIONS & set(given)):
+    for name in sorted(_ALL_OPTIONS & set(options)):
         if name not in allowed:
             yield f"{name} is no option of {type_}: use {', '.join(allowed)}"
-    groups = [", ".join(name for name in form if name in given) for form in _FORMS]
+    groups = [", ".join(name for name in form if name in options) for form in _FORMS]
     used = [group for group in groups if group]
     if len(used) > 1:
         forms = "limits, limits relative to the baseline, or learned values"
         yield f"use only one of {' and '.join(used)}: {forms}"
-    if type_ == "model_staleness" and "max_age" not in given:
+    if type_ == "model_staleness" and "max_age" not in options:
         yield "model_staleness requires max_age"
 
 

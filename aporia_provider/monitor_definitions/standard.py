@@ -65,15 +65,15 @@ def standard_monitors(
     :raises aporia_provider.errors.ValidationError: if a parameter is not valid.
     """
     rate = _rate(false_alarms_a_year)
-    found = StandardMonitors()
-    learned = [*_of_tables(tables, found.left_out), *_learned(schema, roles, found.left_out)]
+    standard = StandardMonitors()
+    learned = [*_of_tables(tables, standard.left_out), *_learned(schema, roles, standard.left_out)]
     share = rate / len(learned)
     definitions = [{**each, "false_alarms_a_year": share} for each in learned]
-    definitions += _limited(schema, roles, max_version_age, found.left_out)
+    definitions += _limited(schema, roles, max_version_age, standard.left_out)
     for each in definitions:
         name = f"{PREFIX}{each.pop('name')}"
-        found.monitors.append(MonitorDefinition(name=name, **each).to_monitor(model_id))
-    return found
+        standard.monitors.append(MonitorDefinition(name=name, **each).to_monitor(model_id))
+    return standard
 
 
 def _rate(value: float | str) -> float:

@@ -59,13 +59,13 @@ class AporiaAlertNotifier(BaseNotifier):
         :raises ValueError: if the context has no alert.
         :raises Exception: if the webhook is not reachable or answers with an error.
         """
-        told: Any = context
-        if "alert" not in told:
+        values: Any = context
+        if "alert" not in values:
             raise ValueError(
                 "AporiaAlertNotifier sends alerts: pass it to NotifyAlertsOperator or MonitorModelOperator"
             )
-        if told["event"].kind in self.kinds:
-            self._post(webhook_body(told["alert"], told["alert_environment"], settings.page_url()))
+        if values["event"].kind in self.kinds:
+            self._post(webhook_body(values["alert"], values["alert_environment"], settings.page_url()))
 
     def _post(self, body: dict[str, Any]) -> None:
         from airflow.providers.http.hooks.http import HttpHook

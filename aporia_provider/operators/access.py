@@ -96,8 +96,8 @@ class GrantS3ReadAccessOperator(NestedRenderingMixin):
     def _trust(self) -> Mapping[str, Any]:
         from aporia_provider.lake.s3.iam_policies import trust_principal, trust_web_identity
 
-        given = [self.trust_policy, self.trusted_principal, self.web_identity_provider]
-        if len([value for value in given if value]) != 1:
+        principals = [self.trust_policy, self.trusted_principal, self.web_identity_provider]
+        if len([value for value in principals if value]) != 1:
             raise ValidationError("Give one of trust_policy, trusted_principal and web_identity_provider")
         if self.trust_policy:
             return self.trust_policy

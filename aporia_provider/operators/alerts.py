@@ -284,13 +284,13 @@ def _sender(target: Notify, environment: str, context: Context) -> Callable[[Ale
         return target
 
     def send(alert: Alert, event: AlertEvent) -> None:
-        told = {
+        alert_context = {
             "alert": alert,
             "event": event,
             "alert_text": alert_text(alert, event),
             "alert_environment": environment,
         }
         # A notifier renders its templates in place.
-        copy.copy(target)({**context, **told})
+        copy.copy(target)({**context, **alert_context})
 
     return send

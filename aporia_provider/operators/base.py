@@ -165,7 +165,7 @@ def emit_event(
     environment, model_id, model_version, role = subject
     asset = assets.create_asset(environment, model_id, model_version, role)
     known = {"model_id": model_id, "model_version": model_version}
-    told = {"event": kind.value, "environment": environment, **known, **extra}
+    event_extra = {"event": kind.value, "environment": environment, **known, **extra}
     aliases = assets.event_aliases(kind, model_id)
     # Airflow discards events of aliases that are not outlets when the task ends, and the alias of a
     # templated id is not known earlier. Airflow merges the events of several aliases for one asset.
@@ -173,7 +173,7 @@ def emit_event(
     # Users' tests may execute the operator without a context.
     if "outlet_events" in context:
         for alias in aliases:
-            context["outlet_events"][alias].add(asset, extra=told)
+            context["outlet_events"][alias].add(asset, extra=event_extra)
 
 
 def emit_days(

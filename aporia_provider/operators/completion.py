@@ -123,8 +123,8 @@ def _version(task: Any) -> tuple[Any, Any]:
     """
     Return the unrendered model and version of a task; None for arguments that a mapped task is mapped over.
     """
-    given = task.partial_kwargs if isinstance(task, MappedOperator) else vars(task)
-    return given.get("model_id"), given.get("model_version")
+    parameters = task.partial_kwargs if isinstance(task, MappedOperator) else vars(task)
+    return parameters.get("model_id"), parameters.get("model_version")
 
 
 def _unsuccessful(context: Context, results: Mapping[str, Sequence[Any]]) -> Iterator[str]:

@@ -79,8 +79,8 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        given = (follow_task_ids_if_passed, follow_task_ids_if_failed, follow_task_ids_if_insufficient)
-        check_parameters(type(self), dict(zip(_FOLLOWED, given, strict=True)), f"Task {self.task_id!r}")
+        task_ids = (follow_task_ids_if_passed, follow_task_ids_if_failed, follow_task_ids_if_insufficient)
+        check_parameters(type(self), dict(zip(_FOLLOWED, task_ids, strict=True)), f"Task {self.task_id!r}")
         self.follow_task_ids_if_passed = follow_task_ids_if_passed
         self.follow_task_ids_if_failed = follow_task_ids_if_failed
         self.follow_task_ids_if_insufficient = follow_task_ids_if_insufficient

@@ -200,8 +200,8 @@ class DeleteCustomMetricOperator(_DeletionOperator):
         return {"name": self.name, "status": status}
 
 
-def _name(given: Segment | CustomMetric | Mapping[str, Any]) -> str:
-    return str(given["name"] if isinstance(given, Mapping) else given.name)
+def _name(definition: Segment | CustomMetric | Mapping[str, Any]) -> str:
+    return str(definition["name"] if isinstance(definition, Mapping) else definition.name)
 
 
 def _outcome(name: str, registered: Registered) -> dict[str, str]:

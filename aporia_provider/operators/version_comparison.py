@@ -210,15 +210,15 @@ def _checked(margin: Any, parameters: Any) -> tuple[float, dict[str, Any]]:
     if parameters is not None and not isinstance(parameters, Mapping):
         problems.append(f"parameters must be a dict, not {parameters!r}")
         parameters = None
-    given = dict(parameters or {})
+    values = dict(parameters or {})
     problems += [
         f"{name} is a parameter of the operator, not of the metric"
-        for name in given
+        for name in values
         if name in VersionComparisonOperator.template_fields
     ]
     if problems:
         raise ValidationError("The comparison is not valid", problems=problems)
-    return number, given
+    return number, values
 
 
 def _finding(compared: Mapping[str, Any]) -> HealthFinding:

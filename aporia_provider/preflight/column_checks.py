@@ -137,8 +137,8 @@ def _key_columns(dataset: DatasetConnection, types: Mapping[str, Any]) -> Iterat
         if name not in types:
             yield _missing_column(f"{argument} names {name!r}", name, types)
     if types.get(identifier) is not None and kind(types[identifier]) not in ("string", "integral"):
-        found, suggestion = describe(types[identifier]), _cast_to_string(identifier)
-        yield f"id_column {identifier!r} is {found}, not text or a whole number: {suggestion}"
+        type_name, suggestion = describe(types[identifier]), _cast_to_string(identifier)
+        yield f"id_column {identifier!r} is {type_name}, not text or a whole number: {suggestion}"
     if types.get(timestamp) is not None and kind(types[timestamp]) != "time":
         yield _no_timestamp(timestamp, types[timestamp])
 
@@ -227,9 +227,9 @@ def _other_members(column_type: Any) -> str:
 
 
 def _label_mismatch(description: str, label: LabelType, column: str, column_type: Any) -> str:
-    found = describe(column_type)
+    type_name = describe(column_type)
     suggestion = f"write {_in_select_expr(label.cast, column)}, or choose another column"
-    return f"{description} has to be {label.description}, but column {column!r} is {found}: {suggestion}"
+    return f"{description} has to be {label.description}, but column {column!r} is {type_name}: {suggestion}"
 
 
 def _type_text(declared: FieldSchema) -> str:

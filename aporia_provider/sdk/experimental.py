@@ -44,8 +44,8 @@ def get_model_versions(model_id: str) -> list[ModelVersion]:
     :raises aporia_provider.errors.NotFoundError: if there is no such model.
     """
     with current_session().open() as api:
-        found = api.get_model_versions(model_id)
-    return [ModelVersion.from_dict({**version, "model_id": model_id}) for version in found]
+        versions = api.get_model_versions(model_id)
+    return [ModelVersion.from_dict({**version, "model_id": model_id}) for version in versions]
 
 
 def create_monitor(

@@ -155,10 +155,10 @@ class Model(Datasets, RowLogging):
 
     def _connected(self, registry: EmbeddedRegistry) -> list[Role]:
         with registry:
-            found = {dataset.role for dataset in registry.get_datasets(self.model_id, self.model_version)}
-        if not found:
+            roles = {dataset.role for dataset in registry.get_datasets(self.model_id, self.model_version)}
+        if not roles:
             raise NotFoundError(f"No dataset is connected to {self.model_id} {self.model_version}")
-        return [role for role in ROLES if role in found]
+        return [role for role in ROLES if role in roles]
 
     def _embedded(self, call: str) -> EmbeddedRegistry:
         from aporia_provider.backend.embedded import EmbeddedRegistry

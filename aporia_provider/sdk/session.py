@@ -125,8 +125,8 @@ def create_all(subject: str, *makers: Callable[[], Any], faults: list[str] | Non
 
 
 def _from_environment() -> dict[str, str]:
-    found = {name: os.environ.get(f"APORIA_{name.upper()}") for name in _VARIABLES}
-    return {name: value for name, value in found.items() if value is not None}
+    variables = {name: os.environ.get(f"APORIA_{name.upper()}") for name in _VARIABLES}
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def _faults(values: Mapping[str, Any]) -> Iterator[str]:

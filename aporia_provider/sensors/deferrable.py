@@ -87,9 +87,9 @@ class DeferrableSensor(CheckedRendering, BaseSensorOperator):
         """Wait until the condition holds; return what was found."""
         if not self.deferrable:
             return super().execute(context)
-        found = self.poke(context)
-        if found.is_done:
-            return found.xcom_value
+        result = self.poke(context)
+        if result.is_done:
+            return result.xcom_value
         seconds = self._seconds_left()
         end_time = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
         interval = max(self.poke_interval, poll_intervals.MIN_POLL_INTERVAL)

@@ -58,11 +58,11 @@ class ApiCondition(ABC):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return a condition from its JSON form."""
-        given: dict[str, Any] = {
+        values: dict[str, Any] = {
             name: datetime.fromisoformat(item) if name in _TIMES and item else item
             for name, item in value.items()
         }
-        return cls(**given)
+        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)

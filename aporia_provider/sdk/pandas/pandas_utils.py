@@ -34,11 +34,11 @@ def infer_schema_from_dataframe(data: Any) -> dict[str, dict[str, Any]]:
     fields, problems = {}, []
     for name in data.columns:
         column = pyarrow.array(data[name], from_pandas=True)
-        found = _field(column)
-        if found is None:
+        field = _field(column)
+        if field is None:
             problems.append(f"{name}: {column.type} is not a field type; convert the column, or leave it out")
         else:
-            fields[str(name)] = found
+            fields[str(name)] = field
     if problems:
         raise ValidationError("The schema cannot be inferred", problems=problems)
     return fields
