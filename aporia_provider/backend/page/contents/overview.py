@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aporia_provider.alerts import Alert
+from aporia_provider.backend.monitors.alert_reading import alerts_of, read_alerts
 from aporia_provider.backend.page.contents.model_lines import MAX_MODELS, ModelLine, model_lines
 from aporia_provider.backend.page.contents.model_summary import ModelSummary, SummaryCache, sync_marks
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.store.tables import utc_now
+from aporia_provider.backend.store.monitor_tables import AlertRow
+from aporia_provider.backend.store.tables import MonitorRow, utc_now
 
 PAGE_SIZE = 50
 """Number of models on a page."""
@@ -96,7 +98,7 @@ class Selection:
     :param state: One of :data:`STATES`; anything else selects all models.
     :param sort: One of :data:`SORTS`; anything else sorts by state.
     :param page: Number of the page.
-    :param models: Ids of the models; None for all.
+    :param models: Ids of the models that are shown, with their open alerts; None for all.
     """
 
     search: str = ""
@@ -133,8 +135,9 @@ def overview(
     chosen = sorted(filter(selection.includes, judged), key=SORTS.get(selection.sort, SORTS["state"]))
     pages = max(1, -(-len(chosen) // PAGE_SIZE))
     page = min(max(1, selection.page), pages)
-    open_alerts = sum(sum(line.alerts.values()) for line in lines)
-    alerts = registry.get_alerts(status="open", limit=MAX_ALERTS)
+    concerned = [line for line in lines if selection.models is None or line.id in selection.models]
+    open_alerts = sum(sum(line.alerts.values()) for line in concerned)
+    alerts = _open_alerts(registry, selection.models)
     return Overview(
         models=_summarised(registry, chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], cache),
         matching=len(chosen),
@@ -146,6 +149,16 @@ def overview(
         pages=pages,
         is_cut=len(lines) == MAX_MODELS,
     )
+
+
+def _open_alerts(registry: Registry, models: frozenset[str] | None) -> list[Alert]:
+    """Return the first open alerts of some models, or of all."""
+    query = alerts_of(registry.environment).where(AlertRow.status == "open")
+    if models is not None:
+        query = query.where(MonitorRow.subject.in_(models))
+    with registry.database.read_transaction() as session:
+        rows = session.execute(query.limit(MAX_ALERTS))
+        return read_alerts(session, [(alert, monitor) for alert, monitor in rows])
 
 
 def _summarised(registry: Registry, models: Sequence[JudgedModel], cache: SummaryCache) -> list[JudgedModel]:
