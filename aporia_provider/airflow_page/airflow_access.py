@@ -47,13 +47,23 @@ class AirflowAccess:
             return None
         request.state.airflow_user = user
         may_read, may_act = await asyncio.to_thread(_permissions, user)
-        return Visitor(user.get_name(), settings.environment(), may_read, may_read and may_act)
+        return Visitor(
+            user.get_name(),
+            settings.environment(),
+            may_read,
+            may_read and may_act,
+            airflow_url=self._airflow_path(request),
+        )
 
     def sign_in(self, request: Request) -> Response | None:
         """Redirect to the form of the auth manager."""
+        query = urlencode({"next": str(request.url)})
+        return RedirectResponse(f"{self._airflow_path(request)}{_LOGIN}?{query}", 303)
+
+    def _airflow_path(self, request: Request) -> str:
+        """Return the path of Airflow's UI, which is empty unless Airflow is served under a path."""
         root: str = request.scope.get("root_path", "")
-        base = root.removesuffix(self._prefix)
-        return RedirectResponse(f"{base}{_LOGIN}?{urlencode({'next': str(request.url)})}", 303)
+        return root.removesuffix(self._prefix)
 
 
 def _token(request: Request) -> str | None:

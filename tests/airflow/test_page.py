@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
+import pyarrow as pa
 import pytest
+from airflow.models.asset import AssetEvent, AssetModel
+from deltalake import CommitProperties, write_deltalake
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from aporia_provider.airflow_page import dag_views
 from aporia_provider.airflow_page.airflow_access import AirflowAccess
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.page.application import create_page
 from tests.airflow.api_server import ApiServer, api_server
-from tests.backend.page.alerted import HOSTILE, alerted_model
+from tests.backend.monitors.monitored_model import on
+from tests.backend.page.alerted import DAYS, HOSTILE, alerted_model
 from tests.backend.page.visiting import browser
 
 USERS = {"vera": "viewer", "olga": "op", "anna": "admin"}
@@ -38,11 +46,14 @@ def alert_id(server: ApiServer, database_url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def without_database(
-    database_url: str, migrated_airflow: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ApiServer]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The AIRFLOW_HOME of the server, with its metadata database."""
+    return tmp_path_factory.mktemp("airflow")
+
+
+@pytest.fixture(scope="module")
+def without_database(database_url: str, migrated_airflow: Path, home: Path) -> Iterator[ApiServer]:
     """A server whose database of the embedded backend does not exist yet."""
-    home = tmp_path_factory.mktemp("airflow")
     settings = {"AIRFLOW__APORIA__DATABASE_URL": database_url}
     with api_server(home, migrated_airflow, USERS, **settings) as running:
         yield running
@@ -58,10 +69,10 @@ def reply_without_database(without_database: ApiServer, database: Path) -> httpx
 
 @pytest.fixture(scope="module")
 def server(
-    without_database: ApiServer, reply_without_database: httpx2.Response, database_url: str
+    without_database: ApiServer, reply_without_database: httpx2.Response, database: Path, database_url: str
 ) -> ApiServer:
     """The same server, after the database was created."""
-    with alerted_model(database_url, "default"):
+    with alerted_model(database_url, "default", str(database.parent)):
         return without_database
 
 
@@ -115,6 +126,56 @@ def test_viewers_see_the_models_and_may_not_act(server: ApiServer, alert_id: str
         for action in ("acknowledge", "snooze"):
             reply = client.post(f"/aporia/models/m/alerts/{alert_id}/{action}", data={"hours": "8"})
             assert reply.status_code == 403
+
+
+def test_the_first_commit_leads_to_its_dag_run(server: ApiServer, database: Path, alert_id: str) -> None:
+    rows = pa.table({"i": ["a"], "t": pa.array([on(DAYS + 0.5)], pa.timestamp("us", "UTC"))})
+    run = {"dag_id": "score", "run_id": "manual__2026-01-31T00:00:00+00:00", "task_id": "write/predictions"}
+    write_deltalake(database.parent / "serving", rows, commit_properties=CommitProperties(run))
+    with as_user(server, "vera") as client:
+        text = client.get(f"/aporia/models/m/alerts/{alert_id}/commits").text
+    assert 'href="/dags/score/runs/manual__2026-01-31T00%3A00%3A00%2B00%3A00" target="_top"' in text
+    assert f">{' / '.join(run.values())}</a>" in unescape(text)
+
+
+def add_events(home: Path, events: dict[str, tuple[str, str, str]]) -> None:
+    """Add an asset event of a DAG, run and task for each URI to the metadata database of the server."""
+    engine = create_engine(f"sqlite:///{home}/airflow.db")
+    with Session(engine) as session:
+        for uri, (dag_id, run_id, task_id) in events.items():
+            asset = AssetModel(name=uri, uri=uri)
+            session.add(asset)
+            session.flush()
+            event = AssetEvent(asset_id=asset.id, source_dag_id=dag_id, source_run_id=run_id)
+            event.source_task_id = task_id
+            session.add(event)
+        session.commit()
+    engine.dispose()
+
+
+def test_views_of_dags_and_tasks_show_their_models(server: ApiServer, home: Path) -> None:
+    hostile = quote(HOSTILE, safe="")
+    events = {
+        "aporia://default/m/v1": ("train", "r1", "version"),
+        f"aporia://default/{hostile}/v1": ("train", "r2", "version"),
+        "aporia://other/n/v1": ("elsewhere", "r1", "version"),
+    }
+    add_events(home, events)
+    with as_user(server, "vera") as client:
+        both = client.get("/aporia/dags/train")
+        assert both.status_code == 200
+        assert "2 of 3 models" in both.text
+        for run, model in (("r1", "m"), ("r2", hostile)):
+            reply = client.get(f"/aporia/dags/train/runs/{run}/tasks/version")
+            assert (reply.status_code, reply.headers["location"]) == (303, f"/aporia/models/{model}")
+        assert "Missing ages" in both.text
+        for address in ("train/runs/r1/tasks/other", "elsewhere", "unknown"):
+            reply = client.get(f"/aporia/dags/{address}")
+            assert reply.status_code == 200
+            assert "0 of 3 models" in reply.text
+            # Neither the model nor its open alert is shown.
+            assert "The &lt;model&gt;" not in reply.text
+            assert "Missing ages" not in reply.text
 
 
 def test_operators_acknowledge_and_their_name_is_recorded(

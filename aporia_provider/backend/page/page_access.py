@@ -21,6 +21,7 @@ class Visitor:
     :param may_read: Whether the user may see the page.
     :param may_act: Whether the user may acknowledge and snooze alerts.
     :param can_sign_out: Whether the page itself can end the session.
+    :param airflow_url: Path or URL of Airflow's UI, for links to runs of DAGs; None if it is not known.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Visitor:
     may_read: bool = True
     may_act: bool = False
     can_sign_out: bool = False
+    airflow_url: str | None = None
 
 
 class PageAccess(Protocol):

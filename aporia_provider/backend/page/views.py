@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -17,6 +18,7 @@ from aporia_provider.backend.page.template_rendering import render
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import ValidationError
+from aporia_provider.explanations import FirstCommit
 from aporia_provider.page_addresses import Addresses
 from aporia_provider.segment_values import SegmentValue
 
@@ -58,6 +60,14 @@ class View:
     def addresses(self) -> Addresses:
         """The addresses of the views."""
         return Addresses(self.request.scope.get("root_path", ""))
+
+    def dag_run_address(self, commit: FirstCommit) -> str | None:
+        """Return the address of the DAG run that made a commit, in Airflow's UI; None if it is not known."""
+        base = self.visitor.airflow_url
+        if base is None or commit.dag_id is None or commit.run_id is None:
+            return None
+        # The names are written by whoever made the commit.
+        return f"{base}/dags/{quote(commit.dag_id, safe='')}/runs/{quote(commit.run_id, safe='')}"
 
     def path(self, name: str) -> str:
         """Return a parameter of the path."""

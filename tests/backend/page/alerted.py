@@ -22,9 +22,15 @@ DAYS = 30
 
 
 @contextmanager
-def alerted_model(url: str, environment: str = "e") -> Iterator[MonitoredModel]:
-    """Model ``m`` with an alert on the missing ages of its last day, and two models without versions."""
-    with MonitoredModel(url, environment) as model:
+def alerted_model(url: str, environment: str = "e", lake: str = "s3://b/k") -> Iterator[MonitoredModel]:
+    """
+    Model ``m`` with an alert on the missing ages of its last day, and two models without versions.
+
+    :param url: URL of the database.
+    :param environment: Its environment.
+    :param lake: Location of the tables, which need not exist.
+    """
+    with MonitoredModel(url, environment, lake=lake) as model:
         model.store({day: usual() for day in range(10)}, role="training")
         model.store({day: labelled() for day in range(10)}, role="training", part="performance")
         model.store({day: usual() for day in range(DAYS)})
