@@ -61,7 +61,7 @@ def _commits(view: View) -> Response:
         "commits.html",
         title="First commits",
         commits=commits,
-        dag_run_address=found.dag_run_address,
+        dag_run_address=view.dag_run_address,
         trail=[model, (f"Alert: {alert.monitor}", up), ("First commits", None)],
     )
 
