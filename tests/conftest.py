@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests import servers
-from tests.processes import in_slow_folder, is_fast, no_process, starts_process
+from tests.processes import in_slow_folder, is_fast, is_slow_module, no_process, starts_process
 from tests.sizes import FULL, sized
 
 # Airflow reads its home when it is first imported, which collecting the tests does.
@@ -43,9 +43,10 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Import no Airflow to run the fast tests alone."""
-    ignored = config.option.markexpr == "fast" and in_slow_folder(collection_path)
-    return True if ignored else None
+    """Import neither Airflow nor what else only slow tests need to run the fast tests alone."""
+    if config.option.markexpr != "fast":
+        return None
+    return True if in_slow_folder(collection_path) or is_slow_module(collection_path) else None
 
 
 def pytest_collection_finish() -> None:

@@ -14,8 +14,8 @@ OTHERS = frozenset({"airflow", "pandas", "uvicorn", *sys.stdlib_module_names})
 
 
 @cache
-def all_modules() -> tuple[str, ...]:
-    return tuple(module_name(file) for file in PACKAGE.rglob("*.py"))
+def all_modules() -> frozenset[str]:
+    return frozenset(module_name(file) for file in PACKAGE.rglob("*.py"))
 
 
 def module_name(file: Path) -> str:
@@ -23,6 +23,7 @@ def module_name(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def exists(name: str) -> bool:
     """Whether a dotted name is a module or something in one; names of other packages are taken on trust."""
     if not name.startswith("aporia_provider"):

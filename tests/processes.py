@@ -1,17 +1,19 @@
 """
-Which tests are fast: those that start no process and compute for no more than a moment.
+Which tests are fast: those that start no process and compute for no more than a tenth of a second.
 
 A fixture that starts a process (an engine, a server, a database server, Airflow) is declared with
 :func:`starts_process`; a test that starts one itself has the marker ``process``, and one that computes for
-a second or more has the marker ``slow``. All other tests get the marker ``fast``, and fail if they start a
-process.
+longer has the marker ``slow``. All other tests get the marker ``fast``, and fail if they start a process.
+A module without a fast test says so in ``pytestmark``: then ``make check`` does not import it.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,8 +25,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"})
 _DECLARED = ("process", "slow")
-# Their tests start processes, or import Airflow, which takes five seconds.
-_FOLDERS = frozenset({"airflow", "compat", "soak", "spark", "testing"})
+# Their tests start processes, import Airflow (five seconds), or judge or show states of many days.
+_FOLDERS = frozenset({"airflow", "compat", "monitors", "page", "soak", "spark", "testing"})
+# A statement that marks all tests of a module.
+_NOT_FAST = re.compile(rf"^pytestmark = .*\bmark\.(?:{'|'.join(_DECLARED)})\b", re.MULTILINE)
 _NO_PARAMETER = object()
 
 _guarded: list[str] | None = None
@@ -44,10 +48,16 @@ def starts_process(*, unless: str | None = None) -> Callable[[Function], Functio
     return declared
 
 
+@cache
 def in_slow_folder(path: Path) -> bool:
     """Whether no test of a folder or module is fast."""
     tests = Path(__file__).parent
     return path.is_relative_to(tests) and not _FOLDERS.isdisjoint(path.relative_to(tests).parts)
+
+
+def is_slow_module(path: Path) -> bool:
+    """Whether a module says that none of its tests is fast, so that it need not be imported for those."""
+    return path.suffix == ".py" and _NOT_FAST.search(path.read_text()) is not None
 
 
 def is_fast(item: pytest.Item) -> bool:

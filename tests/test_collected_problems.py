@@ -34,6 +34,7 @@ def test_all_problems_are_listed_up_to_the_limit() -> None:
     assert told.value.problems[-1] == "and at least 2 more problems"
 
 
+@pytest.mark.slow
 def test_many_problems_of_a_nested_list_take_little_memory() -> None:
     body = configuration([1] * 80_000)
     tracemalloc.start()

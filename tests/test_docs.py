@@ -115,6 +115,7 @@ def test_the_packages_and_the_flows_of_the_architecture_page_exist() -> None:
     assert packages - {path.partition("/")[0] + "/" for path in named} == set()
 
 
+@pytest.mark.slow
 def test_the_functions_of_the_flows_exist() -> None:
     flows = (DOCS / "architecture.md").read_text().partition("## Data flows")[2].partition("## Where")[0]
     calls = re.findall(r"([\w/]+)\.py  +([A-Za-z_][\w.]*)", flows)
@@ -123,11 +124,13 @@ def test_the_functions_of_the_flows_exist() -> None:
     assert (wrong, len(calls) > 20) == ([], True)
 
 
+@pytest.mark.slow
 @each_page
 def test_references_of_pages_exist(text: str) -> None:
     assert [name for name in REFERENCE.findall(text) if not exists(name)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(DOCS.glob("how_to/*.md")), ids=lambda page: page.stem)
 def test_messages_in_the_guides_are_those_of_the_package(page: Path) -> None:
     quoted = re.findall(r"(?<=[\s|])\*(\S[^*]*?\S)\*", page.read_text())

@@ -176,6 +176,7 @@ def test_a_file_may_use_anchors() -> None:
     assert found.action.severity == "HIGH"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -206,6 +207,7 @@ def test_files_that_are_not_valid(text: str, expected: str) -> None:
         parse_monitor_file(text).to_monitors()
 
 
+@pytest.mark.slow
 @given(st.fixed_dictionaries({"name": st.just("n"), "type": st.sampled_from(MONITOR_TYPES)}, optional={
     "metric": st.sampled_from(["mean", "f1"]),
     "min": st.floats(-1, 1),

@@ -48,6 +48,7 @@ SCHEMAS = st.builds(
 S3_SOURCE = S3DataSource(object_path="bucket/key", object_format="delta")
 
 
+@pytest.mark.slow
 @given(SCHEMAS)
 def test_a_schema_survives_the_wire(schema: VersionSchema) -> None:
     body = json.loads(json.dumps(schema.to_wire("v")))
@@ -261,6 +262,7 @@ def test_login_goes_only_where_it_belongs() -> None:
 MAPPING = st.none() | st.dictionaries(NAMES, NAMES, max_size=3)
 
 
+@pytest.mark.slow
 @given(
     role=st.sampled_from(ROLES), labels=MAPPING, features=MAPPING, enabled=st.booleans(), environment=NAMES
 )

@@ -17,6 +17,8 @@ from aporia_provider.engine.sql.expressions import check_select_expr
 from aporia_provider.preflight.column_checks import check
 from aporia_provider.schema import VersionSchema
 
+pytestmark = pytest.mark.process
+
 VALUES = {
     "text": "'1'",
     "whole": "7L",

@@ -17,6 +17,8 @@ from tests.backend.agreement import assert_reads, assert_refuses, problems
 from tests.backend.syncing import NOWHERE, SyncedVersion, spread
 from tests.lake import logs
 
+pytestmark = pytest.mark.process
+
 ROWS = [spread(1 + version, 2 + version, 3, seed=version) for version in range(6)]
 EVERYTHING = pa.concat_tables(ROWS)
 CHECKPOINT = 3

@@ -363,6 +363,7 @@ def test_a_reversed_mapping_is_recognised(api: AporiaApi, version: Any) -> None:
     assert len(fault.value.problems) == 1
 
 
+@pytest.mark.slow
 def test_select_expr_is_checked_beside_the_mapping(api: AporiaApi, version: Any) -> None:
     source = S3DataSource(
         object_path="b/k", object_format="delta", select_expr=["reflect('java.lang.System', 'x')"]
@@ -372,6 +373,7 @@ def test_select_expr_is_checked_beside_the_mapping(api: AporiaApi, version: Any)
     assert len(fault.value.problems) == 2
 
 
+@pytest.mark.slow
 def test_syncs_are_turned_off_and_on(api: AporiaApi, version: Any) -> None:
     connect(api, schedule=CRON)
     status = api.get_dataset_sync_status("churn", "v1", "serving")
@@ -506,6 +508,7 @@ def test_a_model_is_deleted_with_all_that_belongs_to_it(api: AporiaApi, version:
 CITIES = Segment(name="cities", field="city", values=["Oslo", "Rome"])
 
 
+@pytest.mark.slow
 def test_segments_are_created_listed_and_deleted(api: AporiaApi, version: Any) -> None:
     made = api.create_segment("churn", CITIES)
     assert made["status"] == "created"
@@ -547,6 +550,7 @@ def test_all_faults_of_the_conditions_of_a_segment_are_named(api: AporiaApi, ver
         api.create_segment("churn", Segment(name="S", conditions=[("embedding = 1", "x")]))
 
 
+@pytest.mark.slow
 def test_custom_metrics_are_created_listed_and_deleted_with_their_filters(
     api: AporiaApi, version: Any
 ) -> None:
@@ -589,6 +593,7 @@ def test_all_faults_of_a_custom_metric_are_named(api: AporiaApi, version: Any) -
     assert api.list_custom_metrics("churn") == api.list_segments("churn") == []
 
 
+@pytest.mark.slow
 def test_the_cost_and_the_limits_of_a_segment_are_told_before_it_is_created(
     api: AporiaApi, version: Any
 ) -> None:

@@ -12,6 +12,8 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.segments import Segment
 from tests.backend.syncing import MODEL, SyncedVersion, bucket, spread
 
+pytestmark = pytest.mark.process
+
 PREMIUM = 'sum(column="age", filter="vip = true and city != \'Rome\'") / count()'
 SPREAD = """
 deviations = squared_sum(column="age") - 2 * mean(column="age") * sum(column="age")

@@ -31,6 +31,8 @@ from tests.conftest import S3
 from tests.lake.strict_s3 import StrictS3, strict_s3
 from tests.sizes import sized
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:

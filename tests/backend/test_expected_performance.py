@@ -19,6 +19,8 @@ from aporia_provider.hooks.metrics import MetricsHook
 from aporia_provider.segments import Segment
 from tests.backend.syncing import MODEL, SyncedVersion, labelled, served
 
+pytestmark = pytest.mark.process
+
 ROWS = 1_500
 JANUARY_3 = {"start": "2024-01-03", "end": "2024-01-04"}
 BASELINE = {"dataset_type": "serving", "time_range": {"start": "2024-01-01", "end": "2024-01-03"}}

@@ -51,6 +51,7 @@ def exported(model: MonitoredModel, segments: Any) -> tuple[list[dict[str, Any]]
     return MetricsExport(model.registry, request, ["age"], segments).rows()
 
 
+@pytest.mark.slow
 def test_terms_have_rows_of_their_own(model: MonitoredModel) -> None:
     profiles, drift = exported(model, ["plan"])
     whole = exported(model, False)

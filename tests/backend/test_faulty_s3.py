@@ -23,6 +23,8 @@ from tests.conftest import S3
 from tests.lake.faulty_s3 import Asked, Fault, FaultyS3, faulty_s3
 from tests.sizes import sized
 
+pytestmark = pytest.mark.process
+
 FAULTS = itertools.cycle(Fault)
 
 

@@ -51,12 +51,14 @@ def write(url: str) -> dict[str, int]:
             return modes(Path(str(registry.database.url.database).removeprefix("file:")).parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["sqlite:///{}", "sqlite:///file:{}?uri=true"])
 def test_new_files_are_private(home: Path, form: str) -> None:
     found = write(form.format(home / "aporia.db"))
     assert found == {"aporia.db": 0o600, "aporia.db-wal": 0o600, "aporia.db-shm": 0o600}
 
 
+@pytest.mark.slow
 def test_files_that_others_could_read_are_taken_from_them(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -77,6 +79,7 @@ def test_files_that_others_could_read_are_taken_from_them(
         assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.slow
 def test_a_copy_is_private_once_it_is_opened(home: Path) -> None:
     write(f"sqlite:///{home}/aporia.db")
     shutil.copyfile(home / "aporia.db", home / "copy.db")
@@ -85,6 +88,7 @@ def test_a_copy_is_private_once_it_is_opened(home: Path) -> None:
     assert modes(home)["copy.db"] == 0o600
 
 
+@pytest.mark.slow
 def test_a_read_only_file_stays_read_only(home: Path) -> None:
     url = f"sqlite:///{home}/aporia.db"
     write(url)
@@ -104,6 +108,7 @@ def test_commands_and_servers_make_private_files(home: Path) -> None:
     assert set(modes(home).values()) == {0o600}
 
 
+@pytest.mark.slow
 def test_a_file_of_somebody_else_is_reported(
     home: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ from tests.backend.running import Served, empty_postgres, serving, token_for
 from tests.processes import starts_process
 from tests.sizes import sized
 
+pytestmark = pytest.mark.process
+
 # The document is made of the routes alone, before there is any database.
 DOCUMENT = create_app(cast("Database", None)).openapi()
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)

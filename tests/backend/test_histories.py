@@ -27,6 +27,8 @@ from tests.backend.clones import Clone, DeepClone, ShallowClone, clones
 from tests.backend.commits import Append, Commit, Hide, Reshape, Rows, Table, Tidy, bare, commits, rows
 from tests.backend.syncing import MODEL, SyncedVersion
 
+pytestmark = pytest.mark.process
+
 log = logging.getLogger(__name__)
 
 HISTORIES = int(os.environ.get("APORIA_HISTORIES", "4"))

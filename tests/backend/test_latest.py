@@ -18,6 +18,8 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model
 from tests.backend.syncing import MODEL, SCHEMA, served
 
+pytestmark = pytest.mark.process
+
 CENTURY = (datetime(2100, 1, 1, tzinfo=UTC) - datetime(2023, 12, 31, tzinfo=UTC)).days
 """The first day of 2100, counted from the first of January 2024."""
 

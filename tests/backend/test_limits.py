@@ -24,6 +24,8 @@ from aporia_provider.lake.credentials import AwsCredentials
 from tests.backend.syncing import SyncedVersion, spread
 from tests.processes import starts_process
 
+pytestmark = pytest.mark.process
+
 MIB = 1024**2
 LARGE = "repeat('x', 1000000000 + cast(age AS int)) AS city"
 """Each row has a gigabyte of text."""

@@ -16,6 +16,8 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.monitoring.states.text_hashes import text_hashes
 from tests.backend.syncing import MODEL, SCHEMA, SyncedVersion, served
 
+pytestmark = pytest.mark.process
+
 DISTINCT, ROWS = 5_000, 25_000
 
 

@@ -479,6 +479,7 @@ def test_the_command_fails_if_nothing_could_be_answered(model: Model) -> None:
     assert (nothing.returncode, nothing.stderr) == (0, "Latest version: v1\n")
 
 
+@pytest.mark.slow
 def test_the_command_takes_what_a_query_takes(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[MetricsQuery] = []
     monkeypatch.setattr(EmbeddedRegistry, "query_metrics", lambda _, query: asked.append(query) or [])

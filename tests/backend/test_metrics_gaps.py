@@ -21,6 +21,8 @@ from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import MODEL, SyncedVersion, served
 from tests.backend.test_metrics_edges import ask, at, values
 
+pytestmark = pytest.mark.process
+
 GAPS = VersionSchema(
     model_type="multiclass",
     features={"age": "numeric", "city": "categorical", "vip": "boolean", "size": "categorical"},

@@ -59,6 +59,7 @@ def execute(url: str, statement: str) -> None:
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_migrated_database_has_exactly_the_tables_of_the_code(empty_url: str) -> None:
     migrate(empty_url)
     with Database(empty_url) as database, database.engine.connect() as connection:
@@ -68,6 +69,7 @@ def test_a_migrated_database_has_exactly_the_tables_of_the_code(empty_url: str) 
         assert set(sqlalchemy.inspect(connection).get_table_names()) == {*Base.metadata.tables, VERSION_TABLE}
 
 
+@pytest.mark.slow
 def test_migrating_again_keeps_what_is_there(empty_url: str) -> None:
     migrate(empty_url)
     with Database(empty_url) as database:
@@ -107,6 +109,7 @@ OLD_ROWS = (
 )
 
 
+@pytest.mark.slow
 def test_states_of_the_older_format_are_deleted_and_all_else_is_kept(empty_url: str) -> None:
     migrate_to(empty_url, "0002")
     true = "true" if empty_url.startswith("postgresql") else "1"
@@ -150,6 +153,7 @@ def test_postgresql_is_taken_under_its_plain_name(postgres_database_url: str) ->
         assert Registry(database, "prod").create_model(Model(id="m", name="M"))["status"] == "created"
 
 
+@pytest.mark.slow
 def test_a_newer_database_is_left_alone(empty_url: str) -> None:
     migrate(empty_url)
     execute(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
@@ -158,6 +162,7 @@ def test_a_newer_database_is_left_alone(empty_url: str) -> None:
             opened(empty_url)
 
 
+@pytest.mark.slow
 def test_sqlite_is_made_for_many_processes_and_one_user(sqlite_url: str, tmp_path: Path) -> None:
     with Database(sqlite_url) as database, database.read_transaction() as session:
         connection = session.connection()
@@ -169,6 +174,7 @@ def test_sqlite_is_made_for_many_processes_and_one_user(sqlite_url: str, tmp_pat
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_a_writer_waits_for_another_one_from_the_start(sqlite_url: str, tmp_path: Path) -> None:
     with Database(sqlite_url) as database, database.write_transaction() as session:
         assert session.scalar(sqlalchemy.text("SELECT 1")) == 1
@@ -199,6 +205,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
         Database(f"sqlite:///{tmp_path}/notes.txt")
 
 
+@pytest.mark.slow
 def test_opening_waits_for_whoever_prepares_the_file(sqlite_url: str, tmp_path: Path) -> None:
     opened = threading.Event()
 
@@ -217,6 +224,7 @@ def test_opening_waits_for_whoever_prepares_the_file(sqlite_url: str, tmp_path: 
     opener.join()
 
 
+@pytest.mark.slow
 def test_secrets_that_earlier_versions_stored_are_removed(empty_url: str, tmp_path: Path) -> None:
     migrate_to(empty_url, "0003")
     true = "true" if empty_url.startswith("postgresql") else "1"
@@ -299,6 +307,7 @@ def plant_states(url: str, dataset: int, period: str, states: Mapping[tuple[int 
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_states_are_compressed_and_stay_what_they_are(
     empty_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def document(path: str) -> Draft202012Validator:
     return Draft202012Validator(body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", KINDS)
 def test_every_key_of_a_request_is_documented(path: str) -> None:
     _, body = KINDS[path]
@@ -74,6 +75,7 @@ def test_every_key_of_a_request_is_documented(path: str) -> None:
         assert document(path).is_valid({**without, f"{key}_": body[key]}) is False
 
 
+@pytest.mark.slow
 def test_the_key_of_another_data_source_is_documented() -> None:
     document(f"{VERSIONS}/{{version}}/datasets").validate({**DATASET, "data_source": QUERY})
 

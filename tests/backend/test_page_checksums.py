@@ -19,6 +19,8 @@ from tests.backend.syncing import SyncedVersion, spread
 from tests.conftest import S3
 from tests.lake.faulty_s3 import FaultyS3, faulty_s3
 
+pytestmark = pytest.mark.process
+
 AGE = 41.123
 
 

@@ -88,6 +88,7 @@ def test_periods_of_a_range_are_cut_at_its_ends(period: str, span: tuple[int, in
     assert [count for _, count in found] == expected.tolist()
 
 
+@pytest.mark.slow
 @given(st.datetimes(datetime(1, 1, 10), datetime(9999, 11, 30)))  # noqa: DTZ001
 def test_weeks_and_months_of_any_date(moment: datetime) -> None:
     second = int((moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1))

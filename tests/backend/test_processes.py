@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 _HIDDEN = [
     "unshare",
     "--mount",

@@ -16,6 +16,8 @@ from tests.backend.agreement import Action, assert_reads, assert_refuses, change
 from tests.backend.syncing import NOWHERE, SyncedVersion, served, spread, times
 from tests.lake import logs
 
+pytestmark = pytest.mark.process
+
 
 def with_features(*names: str) -> Callable[[list[Action]], list[Action]]:
     """A change that makes a commit's protocol need some features."""

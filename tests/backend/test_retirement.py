@@ -75,6 +75,7 @@ def days_ago(days: float) -> datetime:
 
 
 class TestKeep:
+    @pytest.mark.slow
     def test_the_newest_are_those_whose_serving_data_reaches_furthest(
         self, registry: EmbeddedRegistry
     ) -> None:
@@ -97,6 +98,7 @@ class TestKeep:
         assert (retired(again), again["already_disabled"]) == ([], ["old", "oldest"]), "it can be repeated"
         assert retired(registry.retire_versions(MODEL, keep=1)) == ["new"]
 
+    @pytest.mark.slow
     def test_versions_that_are_off_do_not_count(self, registry: EmbeddedRegistry) -> None:
         """After a rollback, the versions before it are the newest that go on."""
         for name, days in (("v1", 4), ("v2", 3), ("v3", 2), ("v4", 1)):
@@ -106,6 +108,7 @@ class TestKeep:
         result = registry.retire_versions(MODEL, keep=1)
         assert (retired(result), result["kept"], result["already_disabled"]) == (["v1"], ["v2"], ["v4", "v3"])
 
+    @pytest.mark.slow
     def test_a_version_that_waits_for_its_first_predictions_stays(self, registry: EmbeddedRegistry) -> None:
         add(registry, "never used")
         add(registry, "v1", days_ago(9))
@@ -122,6 +125,7 @@ class TestKeep:
             add(registry, name)
         assert retired(registry.retire_versions(MODEL, keep=2)) == ["v1"]
 
+    @pytest.mark.slow
     def test_a_wrong_timestamp_in_the_future_makes_no_version_the_newest(
         self, registry: EmbeddedRegistry
     ) -> None:
@@ -142,6 +146,7 @@ class TestKeep:
             "without_datasets": ["bare"],
         }
 
+    @pytest.mark.slow
     def test_a_dry_run_changes_nothing(self, registry: EmbeddedRegistry) -> None:
         for name, days in (("v1", 2), ("v2", 1)):
             add(registry, name, days_ago(days))
@@ -149,6 +154,7 @@ class TestKeep:
         assert registry.get_dataset_sync_status(MODEL, "v1", "serving")["enabled"] is True
         assert registry.retire_versions(MODEL, keep=1) == dry
 
+    @pytest.mark.slow
     def test_only_the_versions_of_this_model_and_environment(self, registry: EmbeddedRegistry) -> None:
         for name, days in (("v1", 2), ("v2", 1)):
             add(registry, name, days_ago(days))
@@ -160,6 +166,7 @@ class TestKeep:
 
 
 class TestEnded:
+    @pytest.mark.slow
     def test_so_long_after_the_last_bucket(self, registry: EmbeddedRegistry) -> None:
         for name, days in (("v1", 40), ("v2", 20), ("v3", 0)):
             add(registry, name, days_ago(days))
@@ -168,12 +175,14 @@ class TestEnded:
         assert (retired(result), result["kept"]) == (["v1"], ["v3", "v2", "v4"])
         assert result["retired"][0]["reason"] == "its serving data ended more than 30 days, 0:00:00 ago"
 
+    @pytest.mark.slow
     def test_only_if_somebody_has_looked_since(self, registry: EmbeddedRegistry) -> None:
         add(registry, "failing", days_ago(40), error="planted")
         add(registry, "not looked at", days_ago(40), synced=days_ago(39))
         add(registry, "looked at", days_ago(40), synced=days_ago(1))
         assert retired(registry.retire_versions(MODEL, ended_for=timedelta(days=30))) == ["looked at"]
 
+    @pytest.mark.slow
     def test_with_keep_both_have_to_be_true(self, registry: EmbeddedRegistry) -> None:
         for name, days in (("v1", 50), ("v2", 40), ("v3", 3), ("v4", 2), ("v5", 1)):
             add(registry, name, days_ago(days))
@@ -271,6 +280,7 @@ def test_what_is_stored_of_a_retired_version_stays_a_baseline(monitored: SyncedV
     assert retired(monitored.registry.retire_versions(MODEL, keep=1)) == ["v2"]
 
 
+@pytest.mark.slow
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path}/aporia.db"
     with EmbeddedRegistry(url, "prod") as registry:

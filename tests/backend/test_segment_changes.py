@@ -79,6 +79,7 @@ def explained(model: MonitoredModel, metric: str, **parameters: Any) -> ChangeEx
     return explain(query, lambda _: None, change, parameters, segments_of=lambda: segments("m"))
 
 
+@pytest.mark.slow
 def test_the_planted_value_is_named_first(model: MonitoredModel, days: dict[int, dict[str, Cells]]) -> None:
     found = explained(model, "accuracy")
     plan, overlapping = sorted(found.segments, key=lambda segment: not segment.divided)
@@ -101,6 +102,7 @@ def test_the_planted_value_is_named_first(model: MonitoredModel, days: dict[int,
     assert {each["segment"]: each["divided"] for each in written} == {"plan": True, "overlapping": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["accuracy", "brier", "logloss", "precision", "recall", "miss_rate"])
 def test_contributions_add_up_to_the_change(
     model: MonitoredModel, days: dict[int, dict[str, Cells]], metric: str
@@ -130,6 +132,7 @@ def weight(days: dict[int, dict[str, Cells]], value: str | None, period: tuple[i
     return sum(tp + fp for tp, fp, _, _ in cells)
 
 
+@pytest.mark.slow
 def test_metrics_that_are_no_means_are_not_divided(model: MonitoredModel) -> None:
     found = explained(model, "f1")
     assert found.segments == ()
@@ -157,6 +160,7 @@ def test_a_deadline_withholds_only_the_segments(model: MonitoredModel) -> None:
     assert found.other_labels is not None
 
 
+@pytest.mark.slow
 def test_the_view_of_an_alert_names_the_values(
     model: MonitoredModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

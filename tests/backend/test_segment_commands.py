@@ -83,6 +83,7 @@ def suggested(model: MonitoredModel) -> dict[str, Segment]:
     return {each["segment"]["name"]: Segment(**each["segment"]) for each in found["segments"]}
 
 
+@pytest.mark.slow
 def test_ranges_between_quantiles_and_frequent_values_are_suggested(model: MonitoredModel) -> None:
     found = suggested(model)
     assert list(found) == ["age", "plan", "latency"]
@@ -150,6 +151,7 @@ def test_the_cost_is_that_of_the_stored_states_for_each_term(model: MonitoredMod
     assert cost["sync_seconds"] == pytest.approx(8 / 1.15 * 0.15)
 
 
+@pytest.mark.slow
 def test_the_states_of_a_deleted_segment_are_deleted_and_no_others(model: MonitoredModel) -> None:
     registry = model.registry
     for name in ("kept", "gone"):
@@ -182,6 +184,7 @@ def count(model: MonitoredModel, part: str) -> list[int]:
         ]
 
 
+@pytest.mark.slow
 def test_a_file_is_created_listed_and_deleted(run: Run, file: Path) -> None:
     names = ("ages", "plans", "both")
     status, out, err = run("segments", "create", file)
@@ -208,6 +211,7 @@ def test_a_file_is_created_listed_and_deleted(run: Run, file: Path) -> None:
     assert run("segments", "list", "m")[1] == run("custom-metrics", "list", "m")[1] == ""
 
 
+@pytest.mark.slow
 def test_the_file_of_the_guide_is_valid(tmp_path: Path, migrated: Path) -> None:
     file = parse_segment_file((ROOT / "docs" / "examples" / "segments.yaml").read_text())
     schema = VersionSchema(
@@ -226,6 +230,7 @@ def test_the_file_of_the_guide_is_valid(tmp_path: Path, migrated: Path) -> None:
         assert [len(each["terms"]) for each in registry.list_segments(file.model)] == [2, 3, 1, 6, 1]
 
 
+@pytest.mark.slow
 def test_the_faults_of_all_segments_are_told(run: Run, file: Path) -> None:
     text = FILE.replace("field: age, edges", "field: aeg, edges").replace("[gold, basic]", "[gold, gold]")
     file.write_text(text)
@@ -261,6 +266,7 @@ def test_a_file_that_is_not_valid_is_refused(run: Run, file: Path, text: str, to
     assert told in err
 
 
+@pytest.mark.slow
 def test_suggestions_are_printed_as_a_file_that_can_be_created(run: Run, file: Path) -> None:
     status, out, err = run("segments", "suggest", "m", "v1")
     assert status == 0
@@ -313,6 +319,7 @@ custom_metrics:
         assert "m: both:" not in err
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_file_is_printed(model: MonitoredModel, run: Run, file: Path) -> None:
     file.write_text(FILE.replace("{name: plans, field: plan, values", "{name: plans, field: paln, values"))
     status, out, err = run("segments", "cost", file)

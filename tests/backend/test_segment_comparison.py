@@ -41,6 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[
         yield found
 
 
+@pytest.mark.slow
 def test_rates_are_compared_with_their_intervals(model: MonitoredModel) -> None:
     found = model.registry.compare_segments("m", "recall", "plan", "c", "a", model_version="v1")
     assert (found.rate, found.reference_rate) == (0.5, 0.8)
@@ -95,6 +96,7 @@ def test_what_cannot_be_compared_is_an_error(model: MonitoredModel) -> None:
         model.registry.compare_segments("m", "recall", "plan", "a", "d")
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_comparison(model: MonitoredModel, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--database-url", model.registry.database.url.render_as_string(), "--environment", "e"]
     given = ["--version", "v1", *where]

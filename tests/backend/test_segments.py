@@ -69,6 +69,7 @@ def test_a_deleted_segment_is_gone(registry: EmbeddedRegistry) -> None:
         registry.delete_segment("m", "plans")
 
 
+@pytest.mark.slow
 def test_limits_are_told_with_the_numbers(registry: EmbeddedRegistry) -> None:
     for number in range(5):
         registry.create_segment("m", Segment(name=f"s{number}", field="age", values=list(range(100))))

@@ -367,6 +367,7 @@ def small_app(sqlite_url: str) -> Iterator[tuple[TestClient, dict[str, str]]]:
         yield TestClient(create_app(database, max_body=1000)), headers
 
 
+@pytest.mark.slow
 def test_a_body_is_limited_by_what_it_announces_and_by_what_arrives(
     small_app: tuple[TestClient, dict[str, str]],
 ) -> None:
@@ -380,6 +381,7 @@ def test_a_body_is_limited_by_what_it_announces_and_by_what_arrives(
     assert streamed.status_code == 413
 
 
+@pytest.mark.slow
 def test_memory_is_released_after_requests_with_large_bodies(sqlite_url: str) -> None:
     calls: list[str] = []
     with Database(sqlite_url) as database:

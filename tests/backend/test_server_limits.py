@@ -29,6 +29,8 @@ from tests.backend.test_server import VERSION
 from tests.processes import starts_process
 from tests.sizes import sized
 
+pytestmark = pytest.mark.process
+
 FILES = 256
 MB = 1024 * 1024
 JSON = st.recursive(

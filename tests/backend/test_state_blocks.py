@@ -180,6 +180,7 @@ def test_a_range_costs_the_number_of_its_sums(registry: EmbeddedRegistry) -> Non
     assert answer.metrics[0].value == sum(range(731 * 24))
 
 
+@pytest.mark.slow
 def test_large_states_are_divided_into_several_rows(registry: EmbeddedRegistry) -> None:
     """Random numbers cannot be compressed: those of each day come to 160 kB."""
     rng, key = np.random.default_rng(1), dataset_key(registry, "daily")

@@ -88,6 +88,7 @@ def ids(draw: st.DrawFn) -> State:
 STATES = st.one_of(numeric(), values(), vectors(), ids())
 
 
+@pytest.mark.slow
 @settings(max_examples=sized(15, 60), deadline=None)
 @given(st.lists(STATES, min_size=1, max_size=4))
 def test_states_are_read_as_they_were_to_the_last_bit(states: list[State]) -> None:
@@ -157,6 +158,7 @@ def test_what_is_no_list_of_states_is_refused(value: Any) -> None:
         decode_states(encoded(value))
 
 
+@pytest.mark.slow
 def test_states_take_a_fraction_of_their_json() -> None:
     """Few values are in a bucket compared with its bins; of many, random counts have to be stored."""
     rng = np.random.default_rng(1)

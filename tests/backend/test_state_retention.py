@@ -31,6 +31,8 @@ from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import DAY
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3_600
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)
 FIRST = int(datetime(2025, 11, 16, tzinfo=UTC).timestamp())

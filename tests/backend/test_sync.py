@@ -22,6 +22,8 @@ from tests.backend.syncing import (
 )
 from tests.lake import logs
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def serving(monitored: SyncedVersion) -> SyncedVersion:

@@ -13,6 +13,8 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.monitoring.bins.field_bins import NumericBins
 from tests.backend.syncing import MODEL, SyncedVersion, served, spread, work
 
+pytestmark = pytest.mark.process
+
 ANEW = "the bins of some fields were rebuilt"
 FIELDS = ["features.age", "features.city", "features.vip", "predictions.score"]
 

@@ -23,6 +23,8 @@ from tests.backend.mapped import MappedTable
 from tests.backend.syncing import NOWHERE, SCHEMA, SyncedVersion, labelled
 from tests.sizes import sized
 
+pytestmark = pytest.mark.process
+
 COLUMNS = {
     "id": "string",
     "at": "timestamp",

@@ -20,6 +20,8 @@ from aporia_provider.schema import VersionSchema
 from tests.backend.stored_states import stored_states
 from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, SyncedVersion, labelled, spread
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:

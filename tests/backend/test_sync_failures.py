@@ -23,6 +23,8 @@ from aporia_provider.errors import (
 from tests.backend.syncing import SyncedVersion, labelled, served, spread
 from tests.lake.guarded import guarded_s3
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def serving(monitored: SyncedVersion) -> SyncedVersion:

@@ -19,6 +19,8 @@ from aporia_provider.monitoring.states.number_state import NumericState
 from tests.backend.agreement import rewrite
 from tests.backend.syncing import DAY, MODEL, NOWHERE, SyncedVersion, bucket, labelled, served, spread
 
+pytestmark = pytest.mark.process
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Outcome = tuple[int, int, Counter[tuple[float, bool]]]
 

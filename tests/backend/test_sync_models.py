@@ -17,6 +17,8 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import MODEL, SyncedVersion, times
 
+pytestmark = pytest.mark.process
+
 ROWS, LABELLED = 600, 450
 EXACT = dict.fromkeys(("rel", "abs"), 1e-9)
 CLASSES = ["bird", "cat", "dog", "eel"]

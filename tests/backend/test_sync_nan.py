@@ -22,6 +22,8 @@ from tests import servers
 from tests.backend.syncing import SyncedVersion, bucket, served, work
 from tests.conftest import S3
 
+pytestmark = pytest.mark.process
+
 NAN = math.nan
 TOLD = "some bounds in the log are not values, so all files are read"
 

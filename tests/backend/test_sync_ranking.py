@@ -15,6 +15,8 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import MODEL, VERSION, SyncedVersion, times
 
+pytestmark = pytest.mark.process
+
 QUERIES, CANDIDATES = 150, 5
 BY_ROW = VersionSchema(
     model_type="ranking",

@@ -17,6 +17,8 @@ from aporia_provider.report import sync_lines
 from tests.backend.conftest import copied
 from tests.backend.syncing import MODEL, NOWHERE, SyncedVersion, labelled, spread
 
+pytestmark = pytest.mark.process
+
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RETENTION = {
     "hourly": "hourly for 3 days, daily for 20 days, monthly for 50 days",

@@ -20,6 +20,8 @@ from aporia_provider.models import Monitor
 from aporia_provider.segments import Segment
 from tests.backend.syncing import MODEL, VERSION, SyncedVersion, bucket, labelled, served, spread
 
+pytestmark = pytest.mark.process
+
 SEGMENTS = (
     Segment(name="city", field="city", values=["Rome", "Oslo", "Bern"]),
     Segment(name="age", field="age", edges=[20, 35, 45, 80]),

@@ -36,6 +36,8 @@ from tests.backend.syncing import (
 )
 from tests.conftest import S3
 
+pytestmark = pytest.mark.process
+
 
 class TestTimes:
     @pytest.mark.parametrize("zone", ["America/New_York", None])

@@ -22,6 +22,8 @@ from aporia_provider.models import Model
 from tests.backend.killable import poll, syncing
 from tests.backend.syncing import MODEL, SCHEMA, VERSION, SyncedVersion, labelled, spread
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:

@@ -18,6 +18,8 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import MODEL, SyncedVersion, times
 
+pytestmark = pytest.mark.process
+
 PRICES = [19.99, 4.35, 1.1, 8.2]
 ROWS = 2_000
 THRESHOLD = 0.35

@@ -26,6 +26,8 @@ from tests.backend.syncing import SyncedVersion, served, times
 from tests.lake.columns import WRITERS, columns, write
 from tests.sizes import sized
 
+pytestmark = pytest.mark.process
+
 START = 1_704_067_200
 """1 January 2024, in seconds since 1970."""
 

@@ -110,6 +110,7 @@ def test_a_token_is_required(server: Served) -> None:
     assert "/metrics" in server.ask("GET", "/openapi.json").json()["paths"]
 
 
+@pytest.mark.slow
 def test_the_response_is_bounded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(version_gauges, "MAX_VERSIONS", 1)
     with Database(database_url) as database:

@@ -17,6 +17,8 @@ from tests.backend.agreement import added, assert_reads, assert_refuses, changed
 from tests.backend.syncing import NOWHERE, SyncedVersion, spread
 from tests.lake import logs
 
+pytestmark = pytest.mark.process
+
 ROWS = spread(1, 3, 4)
 NOT_JSON = [
     "",

@@ -57,6 +57,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("challenger", "outcome", "role"),
     [("same", "pass", "serving"), ("worse", "fail", "testing"), ("few", "insufficient", "serving")],
@@ -103,6 +104,7 @@ def test_a_metric_without_an_interval_is_insufficient(url: str) -> None:
     assert "there is no interval" in str(found.reason)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_comparison(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--margin", "0.03", "--database-url", url, "--environment", "e"]
     assert main(["compare", "m", "old", "same", "accuracy", *arguments, "--json"]) == 0

@@ -6,10 +6,16 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.backend.syncing import MODEL, VERSION, SyncedVersion, spread
+
+pytestmark = pytest.mark.process
 
 HIDE = """
 import sys
+
+import pytest
 for name in ("pysail", "pyspark", "grpc", "pandas"):
     sys.modules[name] = None
 """

@@ -140,6 +140,7 @@ def test_an_unreadable_reply_is_a_clear_error(ask: Ask, server: RecordingServer)
     assert ask("get_model_tags", "m") == {"a": "b"}
 
 
+@pytest.mark.slow
 def test_a_certificate_nobody_vouches_for_is_not_tried_again(ask: Ask, tls_server: RecordingServer) -> None:
     url = tls_server.url.replace("http:", "https:").replace("127.0.0.1", "localhost")
     with pytest.raises(AporiaError, match="CERTIFICATE_VERIFY_FAILED") as caught:

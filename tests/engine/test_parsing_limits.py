@@ -218,6 +218,7 @@ def test_expressions_that_were_stored_before_are_limited_as_well(trace: Any) -> 
         trace([nested(SHAPES[0], 20)], ["a"])
 
 
+@pytest.mark.slow
 def test_an_expression_of_321_characters_does_not_stop_other_writers(tmp_path: Path) -> None:
     """Whenever the parser begins, another connection can write at once."""
     url = f"sqlite:///{tmp_path}/aporia.db"

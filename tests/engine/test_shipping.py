@@ -18,6 +18,8 @@ from aporia_provider.engine.dataframes.shipping import shipped
 from aporia_provider.engine.dataframes.worker_functions import compute_states_with_numpy
 from aporia_provider.monitoring.profiles.plan import ID, TIME, FieldPlan, ProfilePlan, dump_plan
 
+pytestmark = pytest.mark.process
+
 TRIALS = 40
 PLAN = ProfilePlan("daily", (FieldPlan("features.x", "numeric", "x"), FieldPlan("features.c", "string", "c")))
 

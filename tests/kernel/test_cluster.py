@@ -23,6 +23,8 @@ from tests.kernel.comparing import texts, with_kernel
 from tests.monitoring.columns import DAY, KEY, table_of
 from tests.pickling import pickle_quickly
 
+pytestmark = pytest.mark.slow
+
 BATCH = table_of(pa.array([1.5, None, -3.0, float("nan")]), [0, 0, DAY, None])
 PLAN = ProfilePlan("daily", (FieldPlan(KEY, "numeric", "c"),), (), {KEY: NumericBins((0.0, 1.0), (), 0.5)})
 WORKER = """

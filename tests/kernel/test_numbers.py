@@ -103,6 +103,7 @@ def test_any_distribution(
     assert_equal([table_of(array, times)], plan_of(bins))
 
 
+@pytest.mark.slow
 @settings(max_examples=sized(25, 100))
 @given(kinds, seeds, st.sampled_from(SIZES), st.sampled_from([0, 1, 2, 5, 40, 300]))
 def test_bins_of_the_same_distribution(kind: str, seed: int, size: int, known: int) -> None:

@@ -147,6 +147,7 @@ def test_memory_is_limited_however_many_buckets_there_are(limit: int) -> None:
             assert len(computation._slots) <= computation.most_slots < buckets
 
 
+@pytest.mark.slow
 def test_a_single_bucket_may_be_larger_than_the_limit() -> None:
     batch = rows()
     plan = plan_of(batch)
@@ -218,6 +219,7 @@ def hash_of_eight_bytes(text: str) -> int:
     return (product ^ product >> 64) & (2**64 - 1)
 
 
+@pytest.mark.slow
 def test_texts_whose_hashes_look_equal() -> None:
     """Texts of the same place in the table, and of the same bits that are stored beside the code."""
     known: dict[tuple[int, int], str] = {}

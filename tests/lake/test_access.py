@@ -28,6 +28,8 @@ from tests.lake.guarded import GuardedS3, guarded_s3
 from tests.lake.strict_s3 import may_get, may_list, strict_s3
 from tests.processes import starts_process
 
+pytestmark = pytest.mark.process
+
 ROWS = pa.table({"id": ["a", "b", "c"], "x": [1.0, 2.0, 4.0]})
 
 

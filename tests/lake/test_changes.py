@@ -207,6 +207,7 @@ class TestRemoved:
         changes = since(table, seen)
         assert (days_of(changes), changes.null_timestamps, changes.removed) == (days, untimed, True)
 
+    @pytest.mark.slow
     def test_what_came_since_and_was_compacted(self, table: Path) -> None:
         seen = position(table)
         append(table, 9.5)

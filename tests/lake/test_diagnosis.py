@@ -34,6 +34,7 @@ def test_a_file_in_the_place_of_a_table(tmp_path: Path) -> None:
         DeltaLog(file.as_uri())
 
 
+@pytest.mark.slow
 def test_a_commit_that_is_cut(tmp_path: Path) -> None:
     write_deltalake(tmp_path, pa.table({"v": [1]}))
     commit = tmp_path / "_delta_log" / f"{0:020}.json"

@@ -45,6 +45,7 @@ ASKED: list[list[Sequence[str] | None]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ASKED)
 def test_statistics(table: Path, asked: list[Sequence[str] | None]) -> None:
     log = DeltaLog(table.as_uri())

@@ -54,6 +54,7 @@ class TestFloats:
         signed = ~np.isnan(found)
         assert np.array_equal(np.signbit(found[signed]), np.signbit(expected[signed]))
 
+    @pytest.mark.slow
     def test_random_floats_of_32_bits(self) -> None:
         rng = np.random.default_rng(0)
         patterns = rng.integers(0, 2**32, 20_000, dtype=np.uint32).view(np.float32)

@@ -132,6 +132,7 @@ def allowed(samples: int) -> tuple[float, float]:
     return samples * (0.93 - chance), samples * (0.97 + chance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_intervals_contain_the_number(case: str) -> None:
     draw, metrics = CASES[case]

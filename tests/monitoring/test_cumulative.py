@@ -150,6 +150,7 @@ def test_shifted_normals(shift: float) -> None:
     assert sure(wasserstein_distance(baseline, current)).value == pytest.approx(shift, rel=0.03)
 
 
+@pytest.mark.slow
 def test_heavy_tail() -> None:
     rng = np.random.default_rng(10)
     one, other = rng.lognormal(0, 3, 200_000), rng.lognormal(0.315, 3, 100_000)

@@ -76,6 +76,7 @@ def test_numbers_in_other_bins() -> None:
     check(ComparedState(numbers(np.array([])), BINS), [numbers(DRAWN)], BINS)
 
 
+@pytest.mark.slow
 def test_categories() -> None:
     bins = CategoryBins(("a", "b", "c"))
     before = ComparedState(texts(bins, {"a": 3_000, "b": 900, "c": 100}), bins)

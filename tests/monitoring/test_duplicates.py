@@ -62,6 +62,7 @@ def test_there_are_no_buckets() -> None:
     assert duplicate_ids([]).value == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [0, 3, 500, 5_000])
 def test_many_ids_are_estimated_within_the_bound(again: int) -> None:
     days = [

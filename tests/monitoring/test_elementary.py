@@ -34,6 +34,7 @@ def _two_to_the(x: Decimal) -> Decimal:
     return EXACT.power(Decimal(2), x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "exact", "values"),
     [

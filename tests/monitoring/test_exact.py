@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from aporia_provider.monitoring.states import exact_sums
 from aporia_provider.monitoring.states.exact_sums import exact_sum, ordered_sum
 
+pytestmark = pytest.mark.slow
+
 _LARGEST, _LEAST = 1.7976931348623157e308, 5e-324
 _finite = st.floats(allow_nan=False, allow_infinity=False)
 _limits = st.sampled_from(

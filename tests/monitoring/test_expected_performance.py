@@ -42,6 +42,7 @@ def parameters(name: str, threshold: float) -> dict[str, Any]:
 
 
 class TestLaws:
+    @pytest.mark.slow
     @settings(max_examples=sized(60, 1_000))
     @given(
         scores=st.lists(st.floats(0, 1), min_size=1, max_size=12, unique=True),
@@ -76,6 +77,7 @@ class TestLaws:
             assert found.number is None or found.number == pytest.approx(0, abs=1e-11)
             assert found.number is None or found.p_value == pytest.approx(1)
 
+    @pytest.mark.slow
     def test_labels_of_the_rows_are_not_used(self) -> None:
         for past, state, known in Samples(0.3).states(np.random.default_rng(1), 2_000, 500, 0.2, 1):
             for name in NAMES:

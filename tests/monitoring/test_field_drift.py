@@ -167,6 +167,7 @@ def test_a_baseline_that_is_one_value_and_what_leaves_it() -> None:
             assert answer.excess > 0.9
 
 
+@pytest.mark.slow
 @settings(max_examples=sized(8, 30))
 @given(
     st.integers(0, 2**32),

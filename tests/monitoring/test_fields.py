@@ -126,6 +126,7 @@ class TestTimes:
 
 
 class TestTexts:
+    @pytest.mark.slow
     @settings(max_examples=sized(38, 150))
     @given(
         st.lists(
@@ -209,6 +210,7 @@ class TestTexts:
         # 320 texts, 2,048 hashes of eight bytes each in base64 with their counts, 2,048 cells.
         assert len(str(state.settled().to_json())) < 320 * 60 + 2_048 * (11 + 2 + 2)
 
+    @pytest.mark.slow
     def test_a_frequent_new_category_is_not_lost_among_rare_ones(self) -> None:
         for seed in range(20):
             rare = [f"{seed} {place}" for place in range(2_000)]

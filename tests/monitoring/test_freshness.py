@@ -216,6 +216,7 @@ def model_of(times: np.ndarray, now: float) -> str:
     return judge_late(GapModel.of(writes, Calendar.of(writes.starts, UTC)), now, 0.99, None).outcome
 
 
+@pytest.mark.slow
 def test_the_rate_of_false_alarms() -> None:
     """Just before each next commit of 20 years, at most one in 100 was late, within what chance allows."""
     late = judged = 0
@@ -314,6 +315,7 @@ class TestNullShare:
             outcome == "fail"
         )
 
+    @pytest.mark.slow
     def test_the_limits_are_where_the_outcome_changes(self) -> None:
         verdict = self.judge([*[50] * 30, 50]).verdict("null_share")
         assert verdict.high is not None

@@ -64,6 +64,7 @@ def test_of_each_class():
     assert compute("auc_roc", state) == compute("auc_roc", state, {"average": "macro"})
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The y_prob")
 def test_the_log_loss_of_classes():
     scores, labels = softmax(40)
@@ -131,6 +132,7 @@ def test_matrices_and_balanced_accuracy():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:y_pred contains classes")
 @settings(max_examples=sized(8, 30))
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=30))
@@ -219,6 +221,7 @@ def test_equal_values_of_any_type_are_one_class(predictions, labels):
     assert compute("accuracy", Multiclass.of(predictions, labels)).value == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("predictions", "labels", "words"),
     [

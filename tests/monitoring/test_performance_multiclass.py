@@ -68,6 +68,7 @@ def test_macro_is_what_is_taken_without_an_average(data):
     assert compute("f1", state) == compute("f1", state, {"average": "macro"})
 
 
+@pytest.mark.slow
 def test_classes_equal_those_of_scikit_learn(data):
     predictions, labels = data
     state = made(predictions, labels)

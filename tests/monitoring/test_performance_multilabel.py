@@ -55,6 +55,7 @@ def made(predictions: object, labels: object, **options: object):
     return MultiLabel.of(pa.array(predictions), pa.array(labels), Options(**options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.0, 0.29, 0.5, 0.93])
 def test_metrics_equal_those_of_scikit_learn(data, threshold):
     scores, truth = data
@@ -116,6 +117,7 @@ def test_a_threshold_between_edges_is_answered_with_a_bound(data, average):
     assert 0 <= cell.value - np.count_nonzero(truth[:, 0] & (scores[:, 0] >= 0.3147)) <= cell.bound
 
 
+@pytest.mark.slow
 def test_arrays_of_names_and_dicts_say_the_same(data):
     scores, truth = data
     predicted = scores >= 0.5

@@ -44,6 +44,7 @@ def test_ndcg_of_known_relevances():
     assert compute("ndcg", state, {"k": 6}) == compute("ndcg_at_k", state, {"k": 6})
 
 
+@pytest.mark.slow
 def test_average_precision_and_reciprocal_rank_of_known_rows():
     rows = [[1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0]]
     for normaliser in ("relevant", "reachable"):
@@ -90,6 +91,7 @@ def by_hand(scores: np.ndarray, relevances: np.ndarray, k: int) -> dict[str, flo
     return {name: number / len(scores) for name, number in sums.items()}
 
 
+@pytest.mark.slow
 def test_metrics_equal_those_by_hand_for_lists_of_any_length():
     random = np.random.default_rng(6)
     lengths = random.integers(1, 20, 400)
@@ -106,6 +108,7 @@ def test_metrics_equal_those_by_hand_for_lists_of_any_length():
         )
 
 
+@pytest.mark.slow
 def test_average_precision_equals_that_of_scikit_learn():
     random = np.random.default_rng(12)
     scores, relevances = random.random((200, 12)), random.integers(0, 2, (200, 12))

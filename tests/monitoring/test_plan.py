@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ plans = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(plans)
 def test_a_plan_equals_the_one_loaded_from_its_json(plan: ProfilePlan) -> None:
     assert load_plan(json.loads(json.dumps(dump_plan(plan)))) == plan

@@ -76,6 +76,7 @@ def test_numpys_quantile_of_the_rows_is_within_the_bound(
         assert answer.bound == 0 or max(map(abs, values)) >= 2**53
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 7.0]), min_size=1), shares)
 def test_values_of_a_discrete_field_are_exact_whatever_their_number(
     values: list[float], share: float

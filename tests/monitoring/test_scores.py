@@ -42,6 +42,7 @@ def check_areas(scores: np.ndarray, labels: np.ndarray, baseline: np.ndarray, wi
         assert found.bound < widest, name
 
 
+@pytest.mark.slow
 def test_scores_below_the_first_thousandth_are_resolved():
     """With bins of one width, all scores were in one bin: AUC 0.5 ± 0.5."""
     random = np.random.default_rng(1)
@@ -81,6 +82,7 @@ def test_areas_are_within_useful_bounds_wherever_the_scores_are(a, b, scale, gai
     check_areas(scores[1_000:], labels[1_000:], scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1e-3, 1e-2])
 def test_rare_events_at_either_end(share):
     random = np.random.default_rng(3)
@@ -103,6 +105,7 @@ def test_few_scores_have_no_bound_at_all():
     assert (found.value, found.bound) == (pytest.approx(metrics.roc_auc_score(labels, scores), abs=1e-12), 0)
 
 
+@pytest.mark.slow
 def test_thresholds_stay_exact():
     random = np.random.default_rng(5)
     scores = random.beta(0.5, 50, 20_000)
@@ -134,6 +137,7 @@ def test_calibration_on_such_bins():
     assert compute("calibration_error", made).bound < 0.0005
 
 
+@pytest.mark.slow
 def test_states_of_parts_add_up_and_are_small():
     random = np.random.default_rng(7)
     scores, labels = random.beta(0.5, 5, 5_000), random.random(5_000) < 0.1

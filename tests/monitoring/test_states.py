@@ -118,6 +118,7 @@ class TestIds:
             id_: count for id_, count in counted.items() if id_ % 8 == 0
         }
 
+    @pytest.mark.slow
     def test_estimates_are_as_good_as_they_can_be(self) -> None:
         """Each pair of equal ids is in the sample with the chance of the level."""
         pairs, errors = 4_000, []
@@ -210,6 +211,7 @@ class TestTails:
 
 
 class TestHashes:
+    @pytest.mark.slow
     @given(st.lists(st.text(max_size=5), max_size=20))
     def test_a_text_has_one_hash_wherever_it_stands(self, texts: list[str]) -> None:
         together = text_hashes(texts).tolist()

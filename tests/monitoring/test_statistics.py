@@ -193,6 +193,7 @@ class TestValueCounts:
         assert self.count("x" * 200, {"x" * 200: 2, "x" * 201: 5}).value == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distinct", [100, 2_304, 8_681, 40_000])
 def test_numbers_of_distinct_values_are_within_their_bounds(distinct: int) -> None:
     found = []

@@ -82,6 +82,7 @@ def test_counts_are_within_their_bounds(
     assert bool(answer.bound) is ("lower bounds" in (answer.reason or ""))
 
 
+@pytest.mark.slow
 def test_each_of_two_thousand_values_is_counted() -> None:
     """The histogram has a sample of them; their hashes are all kept."""
     counts = {str(place): 1 + place % 7 for place in range(2_000)}

@@ -47,6 +47,7 @@ def _unanswered(call: Call) -> MetricResult:
     raise AssertionError(call)
 
 
+@pytest.mark.slow
 @given(_texts(_NUMBERS))
 def test_constants(text: str) -> None:
     expected = _of_python(text)

@@ -224,6 +224,7 @@ def test_approximate_functions() -> None:
     assert INSURANCE.value_of('auc_roc(column="proba")') == pytest.approx(area, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_functions_of_regression() -> None:
     errors = GUESS - TRUE
     for name, number in {

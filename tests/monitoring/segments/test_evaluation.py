@@ -19,6 +19,7 @@ def selected(text: str, type_: str, array: pa.Array) -> list[bool]:
     return result
 
 
+@pytest.mark.slow
 @given(conditions, rows())
 def test_rows_for_which_a_condition_is_true(stated: Stated, made: Any) -> None:
     batch, listed = made

@@ -32,6 +32,7 @@ def _alarms(right: NDArray[np.int64], baseline: NDArray[np.int64]) -> Iterator[i
         yield next((day for day, outcome in enumerate(looks, 1) if outcome == "fail"), len(stream) + 1)
 
 
+@pytest.mark.slow
 def test_at_most_five_percent_of_streams_without_a_change_have_an_alarm_in_a_year() -> None:
     rng = np.random.default_rng(4)
     streams = 1000
@@ -47,6 +48,7 @@ def test_a_drop_of_two_points_is_found_in_a_week() -> None:
     assert np.median(list(_alarms(rng.binomial(LABELS, 0.88, (100, 40)), baseline))) <= 7
 
 
+@pytest.mark.slow
 def test_a_late_drop_is_found_in_about_two_weeks() -> None:
     """The mean of all labels would find it after about two months. The median of many streams is 13 days."""
     rng = np.random.default_rng(6)
@@ -63,6 +65,7 @@ def test_a_late_drop_is_found_in_about_two_weeks() -> None:
     assert 0 < np.median(delays) <= 17
 
 
+@pytest.mark.slow
 def test_the_probability_of_an_alarm_is_shared_by_all_starts() -> None:
     """With ``alpha`` for the mean since each of them, 35 of these streams would have an alarm."""
     rng = np.random.default_rng(7)

@@ -35,6 +35,7 @@ def test_p_values_are_uniform_whatever_the_scale_of_a_field() -> None:
         assert abs((p <= level).mean() - level) < 4 * error + 0.1 * level
 
 
+@pytest.mark.slow
 def test_the_last_bucket_is_judged_as_in_the_history(model: dict[str, FieldHistory]) -> None:
     history = judge_drift_history(model, weekdays(DAYS), buckets_a_year=365.25, acknowledged=True)
     for day in (40, DAYS - 1):
@@ -112,6 +113,7 @@ def test_each_alarm_that_ended_and_is_not_acknowledged_lowers_the_level(
     np.testing.assert_allclose(after[1][8:], np.minimum(2 * before[1][8:], 1), rtol=0.05)
 
 
+@pytest.mark.slow
 def test_the_share_of_false_discoveries_is_kept_with_planted_shifts() -> None:
     """The p-values of a bucket, of which half of the fields are shifted, at q = 10 %."""
     shares = []

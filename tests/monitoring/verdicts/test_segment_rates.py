@@ -12,6 +12,8 @@ from aporia_provider.monitoring.verdicts.drift_rule import FieldHistory, judge_d
 from aporia_provider.monitoring.verdicts.series_rule import PooledPast, Series
 from tests.monitoring.verdicts.worlds import episodes, weekdays
 
+pytestmark = pytest.mark.slow
+
 DAYS = 365
 _EDGES = np.linspace(-1.28, 1.28, 9)
 

@@ -23,6 +23,7 @@ def _noise(world: str, days: int, rng: np.random.Generator) -> np.ndarray:
     return noise + (3 * np.sin(2 * np.pi * np.arange(days) / 7) if world != "independent" else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1.0, 12.0])
 @pytest.mark.parametrize("world", ["independent", "seasonal", "heavy-tailed", "lasting"])
 def test_no_more_false_alarms_than_promised(world: str, rate: float) -> None:
@@ -50,6 +51,7 @@ def test_a_value_outside_the_expected_range_is_an_anomaly() -> None:
     assert calm.high - calm.low < 20
 
 
+@pytest.mark.slow
 def test_a_lasting_change_stays_an_anomaly_until_it_is_acknowledged() -> None:
     values = 100 + np.random.default_rng(2).standard_normal(250)
     values[150:] += 20

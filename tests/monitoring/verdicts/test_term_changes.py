@@ -75,6 +75,7 @@ def squared_error(random: np.random.Generator, rows: int, right: float) -> Side:
     return Side(Mean(total, rows), interval, 0.95, counted=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draw", "runs"), [(proportion, RUNS), (squared_error, 100)])
 def test_without_a_drop_no_term_is_named(
     draw: Callable[[np.random.Generator, int, float], Side], runs: int
