@@ -28,7 +28,7 @@ PIP := -m pip --disable-pip-version-check --no-input install --quiet
 # Bytecode is kept: each process of a test would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo screenshots check test test-numpy test-long test-matrix test-spark test-browser soak lint docs audit setup bench clean
+.PHONY: demo screenshots check test test-slow test-numpy test-long test-matrix test-spark test-browser soak lint docs audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
@@ -37,12 +37,17 @@ demo: setup
 screenshots: setup $(BROWSER)/.done
 	$(BIN)/python demo/screenshots.py
 
-# The linters, and the tests that start no engine, server, database server or Airflow.
+# The linters, and the tests that compute for a moment and start no engine, server, database server or Airflow.
 check: lint
 	$(BIN)/python -m pytest -m fast -n 2 --dist worksteal -q
 
+# Every area once from end to end: the fast tests, and those with an engine, a server, a database server or a DAG.
 test: setup $(SDK)/.done
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not very_slow" -n 2 --dist loadfile --no-loadscope-reorder
+
+# The other tests: a whole Airflow, processes that are killed, stalled or flooded, random requests and histories.
+test-slow: setup $(SDK)/.done
+	$(BIN)/python -m pytest -m very_slow -n 2 --dist loadfile --no-loadscope-reorder
 
 # What computes profiles, with numpy instead of the kernel, and the tests of the kernel with sanitizers.
 test-numpy: setup

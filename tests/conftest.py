@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests import servers
-from tests.processes import in_slow_folder, is_fast, is_slow_module, no_process, starts_process
+from tests.processes import has_none_of, in_slow_folder, is_fast, no_process, starts_process
 from tests.sizes import FULL, sized
 
 # Airflow reads its home when it is first imported, which collecting the tests does.
@@ -43,10 +43,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Import neither Airflow nor what else only slow tests need to run the fast tests alone."""
-    if config.option.markexpr != "fast":
-        return None
-    return True if in_slow_folder(collection_path) or is_slow_module(collection_path) else None
+    """Import only modules with tests that are selected: Airflow and the server take seconds to import."""
+    return True if has_none_of(config.option.markexpr, collection_path) else None
 
 
 def pytest_collection_finish() -> None:
@@ -59,11 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not FULL and (long := [item for item in items if item.get_closest_marker("long")]):
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
-    # Files that take long come first, so that both workers end at about the same time.
-    items.sort(key=lambda item: not in_slow_folder(item.path))
     for item in items:
         if is_fast(item):
             item.add_marker("fast")
+    # Files that take long come first, so that all workers end at about the same time.
+    slow_files = {item.path for item in items if not item.get_closest_marker("fast")}
+    items.sort(key=lambda item: (not in_slow_folder(item.path), item.path not in slow_files))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -4,7 +4,9 @@ Which tests are fast: those that start no process and compute for no more than a
 A fixture that starts a process (an engine, a server, a database server, Airflow) is declared with
 :func:`starts_process`; a test that starts one itself has the marker ``process``, and one that computes for
 longer has the marker ``slow``. All other tests get the marker ``fast``, and fail if they start a process.
-A module without a fast test says so in ``pytestmark``: then ``make check`` does not import it.
+Tests that start a whole Airflow, kill, stall or flood processes, or take about ten seconds have the marker
+``very_slow``: ``make test-slow`` runs them. A module without a fast test, or with very slow ones only, says
+so in ``pytestmark``: then it is not imported to run the others.
 """
 
 from __future__ import annotations
@@ -24,11 +26,12 @@ import pytest
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"})
-_DECLARED = ("process", "slow")
+_DECLARED = ("process", "slow", "very_slow")
 # Their tests start processes, import Airflow (five seconds), or judge or show states of many days.
 _FOLDERS = frozenset({"airflow", "compat", "monitors", "page", "soak", "spark", "testing"})
-# A statement that marks all tests of a module.
-_NOT_FAST = re.compile(rf"^pytestmark = .*\bmark\.(?:{'|'.join(_DECLARED)})\b", re.MULTILINE)
+# Statements that mark all tests of a module.
+_NONE_FAST = re.compile(rf"^pytestmark = .*\bmark\.(?:{'|'.join(_DECLARED)})\b", re.MULTILINE)
+_ALL_VERY_SLOW = re.compile(r"^pytestmark = .*\bmark\.very_slow\b", re.MULTILINE)
 _NO_PARAMETER = object()
 
 _guarded: list[str] | None = None
@@ -55,9 +58,21 @@ def in_slow_folder(path: Path) -> bool:
     return path.is_relative_to(tests) and not _FOLDERS.isdisjoint(path.relative_to(tests).parts)
 
 
-def is_slow_module(path: Path) -> bool:
-    """Whether a module says that none of its tests is fast, so that it need not be imported for those."""
-    return path.suffix == ".py" and _NOT_FAST.search(path.read_text()) is not None
+def has_none_of(markers: str, path: Path) -> bool:
+    """
+    Whether a folder or module says that it has no test that is run, so that it need not be imported.
+
+    :param markers: The expression of markers (``-m``) with which tests are selected.
+    """
+    if markers == "fast" and in_slow_folder(path):
+        return True
+    if path.suffix != ".py" or not path.name.startswith("test_"):
+        return False
+    if markers == "fast":
+        return _NONE_FAST.search(path.read_text()) is not None
+    if markers == "not very_slow":
+        return _ALL_VERY_SLOW.search(path.read_text()) is not None
+    return markers == "very_slow" and "mark.very_slow" not in path.read_text()
 
 
 def is_fast(item: pytest.Item) -> bool:

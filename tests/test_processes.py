@@ -7,10 +7,11 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 
 import pytest
 
-from tests.processes import no_process, starts_process
+from tests.processes import has_none_of, no_process, starts_process
 
 START: list[Callable[[], object]] = [
     lambda: subprocess.run(["true"], check=True),
@@ -56,6 +57,24 @@ def test_a_test_that_starts_a_process_is_not(request: pytest.FixtureRequest) -> 
 @pytest.mark.slow
 def test_a_test_that_computes_for_long_is_not(request: pytest.FixtureRequest) -> None:
     assert not is_marked(request)
+
+
+@pytest.mark.parametrize(
+    ("statement", "skipped_by"),
+    [
+        ("", {"very_slow"}),
+        ("pytestmark = pytest.mark.process", {"fast", "very_slow"}),
+        ("pytestmark = pytest.mark.very_slow", {"fast", "not very_slow"}),
+        ("pytestmark = [pytest.mark.timeout(600), pytest.mark.very_slow]", {"fast", "not very_slow"}),
+        ("@pytest.mark.very_slow\ndef test_it(): ...", set()),
+    ],
+)
+def test_modules_without_a_selected_test_are_not_imported(
+    statement: str, skipped_by: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "test_it.py").write_text(f"import pytest\n\n{statement}\n")
+    selections = ["", "fast", "very_slow", "not very_slow"]
+    assert {each for each in selections if has_none_of(each, tmp_path / "test_it.py")} == skipped_by
 
 
 @pytest.mark.parametrize("start", START)

@@ -58,6 +58,7 @@ def emitted(dag_id: str) -> list[str]:
         return sorted(event.partition_key for event in found if event.uri == "aporia://prod/days")
 
 
+@pytest.mark.very_slow
 def test_each_changed_day_is_one_event(lake: Lake) -> None:
     consume("of_days")
     with new_dag("one") as one:
@@ -75,6 +76,7 @@ def test_each_changed_day_is_one_event(lake: Lake) -> None:
     assert emitted("one") == ["2026-01-01"]
 
 
+@pytest.mark.very_slow
 def test_only_the_latest_days_of_a_long_history_are_events(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +90,7 @@ def test_only_the_latest_days_of_a_long_history_are_events(
     assert "32 days have changed; events are emitted for the latest 31 of them" in capsys.readouterr().out
 
 
+@pytest.mark.very_slow
 def test_the_dags_of_the_documentation_run_once_a_day_and_once_a_week(lake: Lake) -> None:
     example = Path(__file__).parents[2] / "docs" / "examples" / "changed_days.py"
     dags = runpy.run_path(str(example))

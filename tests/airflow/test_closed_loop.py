@@ -25,7 +25,7 @@ from aporia_provider.monitor_definitions import MonitorDefinition
 from tests import servers
 from tests.airflow.deployment import Deployment, deployed
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.very_slow]
 
 MODEL = "employment"
 YEAR = datetime.now(UTC).year

@@ -23,7 +23,7 @@ from tests.airflow.deployment import SECONDS, Deployment, deployed
 from tests.airflow.proxies import Killer, Stalling
 
 # Of the first test, it takes in the start of the deployment.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.very_slow]
 
 TABLE_LINK = "https://s3.console.aws.amazon.com/s3/buckets/planted?prefix=table/"
 CLI = Path(sys.executable).with_name("aporia-provider")

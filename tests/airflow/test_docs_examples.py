@@ -46,7 +46,7 @@ TABLES = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
+pytestmark = [pytest.mark.usefixtures("airflow_database", "registry"), pytest.mark.very_slow]
 
 
 def executed(code: str, file: Path) -> dict[str, Any]:

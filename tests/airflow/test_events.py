@@ -111,6 +111,7 @@ def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables
     assert dag.get_task("complete").outlets == [version_completed()]
 
 
+@pytest.mark.very_slow
 @pytest.mark.usefixtures("lake")
 def test_the_dag_that_users_copy_runs_without_a_date(registry: Any) -> None:
     names: dict[str, Any] = {"__name__": "retrain_and_register_dag", "__file__": str(DAG_FILE)}
@@ -136,6 +137,7 @@ def test_a_schedule_takes_no_templates() -> None:
             kind("{{ params.model }}")
 
 
+@pytest.mark.very_slow
 def test_how_often_consumers_run_for_each_version(tables: Path, engine: str) -> None:
     schedules = {
         "of_completed": model_alias("three"),
@@ -179,6 +181,7 @@ def prompt(dag: DAG) -> DAG:
     return dag
 
 
+@pytest.mark.very_slow
 def test_a_version_is_complete_only_with_all_that_its_dag_connects(
     registry: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

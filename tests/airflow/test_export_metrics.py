@@ -271,6 +271,7 @@ def test_distances_of_few_values_are_null_unless_unreliable_ones_are_wanted(
         assert (row["ks_test"] and row["ks_test"]["statistic"]) == pytest.approx(expected, abs=0.02)
 
 
+@pytest.mark.very_slow
 def test_the_default_range_is_the_data_interval_and_the_tables_are_assets(
     model: MonitoredModel, aws: S3
 ) -> None:
@@ -290,6 +291,7 @@ def test_the_default_range_is_the_data_interval_and_the_tables_are_assets(
     assert [each.name for each in facets.inputs] == ["m.v1"] or "m" in facets.inputs[0].name
 
 
+@pytest.mark.very_slow
 def test_a_server_is_asked_for_the_same_rows(model: MonitoredModel, aws: S3, set_connection: Any) -> None:
     embedded = export(aws.uri("embedded"), 0, 3)
     token = create_token(model.registry.database, "prod", "reader", read_only=True)

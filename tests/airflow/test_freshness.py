@@ -140,6 +140,7 @@ def test_a_dataset(tmp_path: Path) -> None:
             dataset_freshness(registry, "m", "v", "actuals", NOW)
 
 
+@pytest.mark.very_slow
 def test_the_examples_of_the_page(s3: S3, proxy: StrictS3, tables: dict[str, str]) -> None:
     check, fail = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict[str, Any] = {}

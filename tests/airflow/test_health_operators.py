@@ -206,6 +206,7 @@ def test_branches_follow_the_outcome(model: MonitoredModel) -> None:
     }
 
 
+@pytest.mark.very_slow
 def test_a_mapped_check_and_a_mapped_branch(model: MonitoredModel) -> None:
     model.add_version("v2")
 
@@ -351,6 +352,7 @@ def test_an_openlineage_without_runs_of_tests(model: MonitoredModel, monkeypatch
     assert lineage.inputs[0].inputFacets["dataQualityAssertions"].assertions[0].severity == "warn"
 
 
+@pytest.mark.very_slow
 @pytest.mark.process
 def test_a_server_gives_the_same_report(
     model: MonitoredModel, set_connection: Callable[..., None], database_url: str

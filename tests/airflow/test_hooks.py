@@ -397,6 +397,7 @@ def test_missing_credentials_say_what_is_missing(
     assert [part for part in said if part not in error.value.message] == []
 
 
+@pytest.mark.very_slow
 def test_a_task_is_told_how_to_store_a_connection(
     monkeypatch: pytest.MonkeyPatch, airflow_database: None
 ) -> None:

@@ -349,6 +349,7 @@ def test_one_task_sets_up_evaluates_and_notifies(model: MonitoredModel) -> None:
     assert names(model) == ["Mine", *(f"Standard: {name}" for name in expected[:-1])]
 
 
+@pytest.mark.very_slow
 def test_the_tasks_read_the_logs_of_the_tables(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = {
         "conn_type": "aws",

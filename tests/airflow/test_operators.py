@@ -184,6 +184,7 @@ def test_events_say_model_version_and_table_version(source: S3DataSource) -> Non
     assert Asset(uri=seen[0][0]).uri == seen[0][0]
 
 
+@pytest.mark.very_slow
 def test_mapped_tasks_take_data_sources_in_the_form_of_the_wire(source: S3DataSource, aws: S3) -> None:
     wire = {"type": "s3", "config": {"object_path": aws.uri("lake/v1"), "object_format": "delta"}}
     with new_dag("mapped") as dag:
@@ -196,6 +197,7 @@ def test_mapped_tasks_take_data_sources_in_the_form_of_the_wire(source: S3DataSo
     assert [ti.state for ti in finished.get_task_instances()] == ["success"] * 5
 
 
+@pytest.mark.very_slow
 def test_granting_access_is_idempotent(aws: S3) -> None:
     with new_dag("grant") as dag:
         GrantS3ReadAccessOperator(

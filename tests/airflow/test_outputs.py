@@ -53,6 +53,7 @@ def connected(source: S3DataSource, registry: Any) -> S3DataSource:
     return source
 
 
+@pytest.mark.very_slow
 def test_entries_of_return_values_are_given_to_tasks_downstream(source: S3DataSource) -> None:
     with new_dag("outputs") as dag:
         model = CreateModelOperator(task_id="model", model_id="m")

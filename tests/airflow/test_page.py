@@ -24,6 +24,8 @@ from tests.backend.monitors.monitored_model import on
 from tests.backend.page.alerted import DAYS, HOSTILE, alerted_model
 from tests.backend.page.visiting import browser
 
+pytestmark = pytest.mark.very_slow
+
 USERS = {"vera": "viewer", "olga": "op", "anna": "admin"}
 
 

@@ -237,6 +237,7 @@ def table(s3: S3, **more: Any) -> S3DataSource:
     return S3DataSource(object_path=s3.uri("t"), object_format="delta")
 
 
+@pytest.mark.very_slow
 def test_every_operator_works_without_a_context(aws: S3, registry: Any) -> None:
     columns = {**COLUMNS, "data_source": table(aws)}
     done = [
@@ -259,6 +260,7 @@ def test_every_operator_works_without_a_context(aws: S3, registry: Any) -> None:
     assert DeleteModelOperator(task_id="t", model_id="m").execute({})["status"] == "deleted"
 
 
+@pytest.mark.very_slow
 @pytest.mark.usefixtures("airflow_database")
 def test_parameters_of_a_run_are_rendered_and_checked(registered: Any) -> None:
     registered.connect_dataset("m", "v1", DatasetConnection(role="serving", **COLUMNS))
@@ -296,6 +298,7 @@ def _by_index(dag_run: Any) -> list[Any]:
     return sorted(dag_run.get_task_instances(), key=lambda ti: ti.map_index)
 
 
+@pytest.mark.very_slow
 def test_actuals_without_labels_say_which_predictions_have_none(aws: S3, registered: Any) -> None:
     source = table(aws, bought=[True])
     columns = {

@@ -64,6 +64,7 @@ import aporia_provider.operators.completion
     assert len(added) < 50, added
 
 
+@pytest.mark.very_slow
 def test_importing_the_operators_of_gates_brings_in_nothing_heavy(imported_by: ImportedBy) -> None:
     code = "import aporia_provider.operators.health, aporia_provider.operators.version_comparison"
     added = imported_by("", code)
@@ -72,6 +73,7 @@ def test_importing_the_operators_of_gates_brings_in_nothing_heavy(imported_by: I
     assert len(added) < 50, added
 
 
+@pytest.mark.very_slow
 @pytest.mark.parametrize("name", sorted(path.name for path in DAGS.glob("*.py")))
 def test_parsing_a_dag_brings_in_nothing_heavy(name: str, imported_by: ImportedBy) -> None:
     # What operators of Airflow itself bring in.

@@ -21,6 +21,8 @@ from tests.airflow.sdk_guide import EXPECTED, IMPORTS, METRICS, SYNC, guide, wri
 from tests.backend.running import serving, token_for
 from tests.conftest import S3
 
+pytestmark = pytest.mark.very_slow
+
 
 @pytest.fixture(autouse=True)
 def no_session(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,7 @@ async def resumed(sensor: Any, change: Callable[[], object] = lambda: None) -> A
     return sensor.execute_complete({}, await waiting)
 
 
+@pytest.mark.very_slow
 def test_every_mode_runs_in_a_dag(lake: Lake, s3_engine: str) -> None:
     uri = lake.s3.uri("serving")
     with new_dag("modes") as dag:
@@ -279,6 +280,7 @@ async def test_a_sync_is_waited_for(lake: Lake, s3_engine: str) -> None:
         DatasetSyncSensor(task_id="t", **given).execute({})
 
 
+@pytest.mark.very_slow
 async def test_labels_are_waited_for(lake: Lake, s3_engine: str) -> None:
     given: dict[str, Any] = {
         "model_id": "m",

@@ -108,6 +108,7 @@ def test_all_that_is_due_is_synced_in_one_task(lake: Lake) -> None:
     ]
 
 
+@pytest.mark.very_slow
 def test_one_that_fails_stops_no_other_and_is_named_at_the_end(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +137,7 @@ def test_one_that_fails_stops_no_other_and_is_named_at_the_end(
     assert failed == [BROKEN, {**SERVING, "model_id": "n"}]
 
 
+@pytest.mark.very_slow
 def test_a_failure_that_may_pass_is_retried(lake: Lake, set_connection: Callable[..., None]) -> None:
     break_dataset(lake)
     extra = {"endpoint_url": f"http://127.0.0.1:{servers.free_port()}", "region_name": "eu-west-1"}
@@ -153,6 +155,7 @@ def test_a_failure_that_may_pass_is_retried(lake: Lake, set_connection: Callable
     assert (instance.state, instance.try_number) == ("failed", 2)
 
 
+@pytest.mark.very_slow
 def test_one_engine_serves_all_datasets_with_the_same_credentials(
     lake: Lake,
     set_connection: Callable[..., None],
@@ -177,6 +180,7 @@ def test_one_engine_serves_all_datasets_with_the_same_credentials(
     assert engine_starts(caplog) == 0
 
 
+@pytest.mark.very_slow
 def test_an_engine_that_dies_of_one_dataset_is_replaced_for_the_next(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -213,6 +217,7 @@ def test_datasets_whose_syncs_are_disabled_are_left_alone(lake: Lake) -> None:
         execute(SyncDatasetsOperator(task_id="t", datasets=[SERVING]))
 
 
+@pytest.mark.very_slow
 def test_links_and_lineage_have_all_tables_and_versions(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     sync = SyncDatasetsOperator(task_id="t", datasets=[TRAINING, SERVING])
     execute(sync)

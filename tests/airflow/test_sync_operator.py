@@ -110,6 +110,7 @@ def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -
     ]
 
 
+@pytest.mark.very_slow
 def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: Lake) -> None:
     lake.write("training", rows(range(5)))
     lake.connect("training", "training")
@@ -137,6 +138,7 @@ def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: L
     assert sorted(told) == [(f"aporia://prod/m/v1/{role}", aliases) for role in ("serving", "training")]
 
 
+@pytest.mark.very_slow
 def test_the_dag_that_users_copy(lake: Lake) -> None:
     names: dict[str, Any] = {"__name__": "monitor_models_dag"}
     exec(compile(DAG_FILE.read_text(), DAG_FILE, "exec"), names)
@@ -179,6 +181,7 @@ def roles(finished: Any) -> list[str]:
     return [dataset["role"] for dataset in pushed]
 
 
+@pytest.mark.very_slow
 def test_in_the_dag_that_users_copy_a_broken_dataset_has_a_task_of_its_own(lake: Lake) -> None:
     """And the events of the others are not lost."""
     break_dataset(lake)
@@ -212,6 +215,7 @@ def test_full_reads_everything_again(lake: Lake, caplog: pytest.LogCaptureFixtur
     assert (again["changed"], again["rows_read"]) == (False, 3)
 
 
+@pytest.mark.very_slow
 def test_what_a_sync_did_can_be_read_in_its_log(
     lake: Lake, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -315,6 +319,7 @@ def test_the_hook_looks_at_the_tables_through_the_connection(
     assert SyncHook(aws_conn_id="nowhere").get_due_datasets() == [SERVING]
 
 
+@pytest.mark.very_slow
 def test_versions_retire_in_a_dag(lake: Lake) -> None:
     execute(SyncDatasetOperator(task_id="t", **SERVING))
     lake.registry.create_model_version("m", "v2", SCHEMA)

@@ -113,6 +113,7 @@ def a_dag(name: str, version: str) -> DAG:
     return dag
 
 
+@pytest.mark.very_slow
 @pytest.mark.parametrize(
     ("version", "followed", "state"),
     [("same", "promote", "success"), ("worse", "keep", "skipped"), ("few", "ask", "failed")],

@@ -96,6 +96,7 @@ def test_airflow_is_imported_by_commands_and_not_before_them() -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.very_slow
 def test_the_server_prints_nothing(noisy: dict[str, str], tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/aporia.db"
     with serving(url, env=noisy, script=True, stdout=subprocess.PIPE) as server:

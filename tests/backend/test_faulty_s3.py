@@ -23,7 +23,7 @@ from tests.conftest import S3
 from tests.lake.faulty_s3 import Asked, Fault, FaultyS3, faulty_s3
 from tests.sizes import sized
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 FAULTS = itertools.cycle(Fault)
 

@@ -26,7 +26,7 @@ from tests.backend.running import Served, empty_postgres, serving, token_for
 from tests.processes import starts_process
 from tests.sizes import sized
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 # The document is made of the routes alone, before there is any database.
 DOCUMENT = create_app(cast("Database", None)).openapi()

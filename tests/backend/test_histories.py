@@ -27,7 +27,7 @@ from tests.backend.clones import Clone, DeepClone, ShallowClone, clones
 from tests.backend.commits import Append, Commit, Hide, Reshape, Rows, Table, Tidy, bare, commits, rows
 from tests.backend.syncing import MODEL, SyncedVersion
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 log = logging.getLogger(__name__)
 

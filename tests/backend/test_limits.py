@@ -24,7 +24,7 @@ from aporia_provider.lake.credentials import AwsCredentials
 from tests.backend.syncing import SyncedVersion, spread
 from tests.processes import starts_process
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 MIB = 1024**2
 LARGE = "repeat('x', 1000000000 + cast(age AS int)) AS city"

@@ -19,7 +19,7 @@ from tests.backend.syncing import SyncedVersion, spread
 from tests.conftest import S3
 from tests.lake.faulty_s3 import FaultyS3, faulty_s3
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 AGE = 41.123
 

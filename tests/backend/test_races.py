@@ -21,7 +21,7 @@ from aporia_provider.schema import VersionSchema
 from tests.backend.killable import poll
 from tests.sizes import sized
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 PROCESSES = sized(12, 50)
 

@@ -29,7 +29,7 @@ from tests.backend.test_server import VERSION
 from tests.processes import starts_process
 from tests.sizes import sized
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 FILES = 256
 MB = 1024 * 1024

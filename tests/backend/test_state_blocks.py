@@ -155,6 +155,7 @@ def _check_ranges(
                     assert {piece.first: piece.state for piece in pieces} == inside
 
 
+@pytest.mark.very_slow
 @pytest.mark.slow
 def test_a_range_costs_the_number_of_its_sums(registry: EmbeddedRegistry) -> None:
     """Two years of hours from 2024-01-01, and ranges of them that do not begin with a month or a day."""

@@ -180,6 +180,7 @@ class TestTables:
         serving.sync()
         assert_synced(serving)
 
+    @pytest.mark.very_slow
     def test_more_spans_than_an_engine_can_look_for(self, monitored: SyncedVersion) -> None:
         monitored.connect("serving")
         # A file for each of 70 days, with ever wider gaps between most of them.

@@ -18,7 +18,7 @@ from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from tests.backend.killable import Syncing, alive, children, poll, syncing
 from tests.backend.syncing import Stored, SyncedVersion, assert_equal_rows, labelled, spread, stored
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 CRASHES = int(os.environ.get("APORIA_CRASHES", "3"))
 

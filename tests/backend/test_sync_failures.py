@@ -147,6 +147,7 @@ class TestFiles:
         with failing(serving, NotFoundError, "no Delta table", serving.path("serving")):
             Path(serving.path("serving")).rename(serving.folder / "elsewhere")
 
+    @pytest.mark.very_slow
     def test_access_denied_to_the_data(self, monitored: SyncedVersion) -> None:
         monitored.engine = "embedded"
         with guarded_s3() as s3:

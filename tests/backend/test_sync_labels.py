@@ -191,6 +191,7 @@ class TestLabels:
         assert outcomes(pair)[bucket(5)][:2] == (1, 1)
         check(pair)
 
+    @pytest.mark.very_slow
     def test_corrected_deleted_and_overwritten(self, pair: SyncedVersion) -> None:
         pair.write("actuals", labelled(8, {"a1": True, "a2": True, "b1": False, "b2": False}))
         pair.sync("actuals")
@@ -278,6 +279,7 @@ class TestLabels:
         assert "reading rows without a timestamp" not in caplog.text
         check(pair)
 
+    @pytest.mark.very_slow
     def test_many_commits_at_once(self, pair: SyncedVersion) -> None:
         """An engine looks for all times at once, so there must not be too many of them."""
         pair.sync("actuals")

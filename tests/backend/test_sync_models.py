@@ -294,6 +294,7 @@ class TestBinaryClasses:
         )
         assert value(monitored, "label_coverage") == len(labels) / ROWS
 
+    @pytest.mark.very_slow
     @pytest.mark.parametrize(
         ("type_", "negative", "positive", "declared"),
         [

@@ -138,6 +138,7 @@ def test_a_sync_after_dropping_does_nothing(version: SyncedVersion) -> None:
     assert version.status()["late_buckets"] == 0
 
 
+@pytest.mark.very_slow
 def test_late_rows_change_the_sums_that_are_kept(version: SyncedVersion, kept: Kept) -> None:
     for day in (kept.days + 1, kept.days - 2):
         version.write("serving", spread(day, day, 3, seed=7))

@@ -74,6 +74,7 @@ def stolen(monitored: SyncedVersion) -> Iterator[None]:
 
 
 class TestTurns:
+    @pytest.mark.very_slow
     def test_of_several_processes_one_does_the_work(self, shared: SyncedVersion) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)
         with (
@@ -99,6 +100,7 @@ class TestTurns:
         assert shared.status()["status"] == "never_synced"
         assert shared.sync(wait_seconds=0)["rows"] == 60
 
+    @pytest.mark.very_slow
     def test_a_lease_lasts_as_long_as_its_holder_lives(self, shared: SyncedVersion) -> None:
         # SQLite's clock has whole seconds.
         seconds = 4.0 if shared.registry.database.engine.dialect.name == "sqlite" else 3.0
@@ -160,6 +162,7 @@ class TestTurns:
         ):
             shared.sync(wait_seconds=0)
 
+    @pytest.mark.very_slow
     def test_a_dead_holder_of_another_machine_gives_way_when_its_time_is_up(
         self, shared: SyncedVersion
     ) -> None:

@@ -140,6 +140,7 @@ def test_five_questions_by_day_against_a_moving_baseline(sqlite_url: str, window
             assert all(replace(one, reason=None) == replace(other, reason=None) for one, other in pairs)
 
 
+@pytest.mark.very_slow
 def test_states_of_one_field_at_a_time_are_in_memory(sqlite_url: str) -> None:
     store_days(sqlite_url, "prod", FIELDS, 40)
     most = 0

@@ -24,7 +24,7 @@ from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 from tests.sizes import sized
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.very_slow
 
 OTHER_USER = 12_345
 

@@ -39,6 +39,7 @@ def pickled_for_a_cluster() -> bytes:
     return pickled
 
 
+@pytest.mark.very_slow
 @pytest.mark.process
 def test_threads_do_not_use_classes_that_another_thread_is_completing(tmp_path: Path) -> None:
     function, rows = tmp_path / "function", tmp_path / "rows"

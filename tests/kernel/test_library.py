@@ -93,6 +93,7 @@ def install_editable(folder: Path, **variables: str) -> str:
     return run(folder, "-m", "hatchling", "build", "--target", "wheel:editable", **variables)
 
 
+@pytest.mark.very_slow
 @pytest.mark.process
 def test_an_editable_installation_compiles_the_kernel(copied: Path) -> None:
     assert profiles(copied) == "numpy (the kernel was not compiled)"

@@ -14,6 +14,8 @@ import pytest
 
 from tests.sizes import sized
 
+pytestmark = pytest.mark.very_slow
+
 ROOT = Path(__file__).parents[2]
 
 
