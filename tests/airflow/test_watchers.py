@@ -178,7 +178,8 @@ async def test_a_connection_that_is_missing_is_waited_for(
         set_connection(
             "elsewhere", conn_type="aws", login=servers.S3_KEY, password=servers.S3_SECRET, extra=extra
         )
-        await triggerer.until(lambda: positions(metadata) == [0])
+        await triggerer.until(lambda: positions(metadata))
+    assert positions(metadata) == [0]
 
 
 async def test_a_hundred_watchers_of_one_table_send_one_request_for_each_poll(
