@@ -23,7 +23,7 @@ PAGES = sorted(
 )
 NOT_THERE = {"docs/_build", "dags/first_model.py"}
 """What is built, and what readers write in a folder of theirs."""
-COMMAND_GROUPS = ("alerts", "custom-metrics", "monitors", "segments", "token")
+COMMAND_GROUPS = ("alerts", "custom-metrics", "models", "monitors", "segments", "token")
 """Commands that have actions."""
 HEAVY = ("airflow", "aporia_provider.hooks", "aporia_provider.operators", "boto3")
 """Blocks that import one of these are compiled only; what they import of the package is looked up."""
