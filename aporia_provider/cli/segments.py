@@ -81,8 +81,9 @@ def _add_cost(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser = actions.add_parser(
         "cost",
         help="estimate the cost of segments: name, terms, states, bytes, seconds a sync, seconds once",
-        description="Estimate what each segment of a file would cost after those before it, from what is "
-        "stored. Nothing is created; a segment that is not valid does not prevent the others.",
+        description="Estimate what each segment of a file, and the filters of each custom metric, would cost "
+        "after those before it, from what is stored. Nothing is created; a segment that is not valid does "
+        "not prevent the others.",
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="YAML file with the segments of a model")
     parser.set_defaults(run=_cost)
@@ -150,19 +151,21 @@ def _as_yaml(found: SegmentSuggestions) -> str:
 
 
 def _cost(options: Namespace) -> int:
-    from aporia_provider.backend.registration.segment_costs import segment_costs
+    from aporia_provider.backend.registration.segment_costs import custom_metric_costs, segment_costs
 
     files = read_files(options.files, options)
     with opened_registry(options) as registry:
-        found = [
-            (file.model, segment.name, cost)
-            for file in files
-            for segment, cost in zip(
-                file.segments, segment_costs(registry, file.model, file.segments), strict=True
-            )
-        ]
-    costs = [(model, name, cost) for model, name, cost in found if not isinstance(cost, Exception)]
-    _print_costs(costs, options)
+        found = []
+        for file in files:
+            segments, metrics = file.segments, file.custom_metrics
+            costs = [
+                *segment_costs(registry, file.model, segments),
+                *custom_metric_costs(registry, file.model, segments, metrics),
+            ]
+            names = [*(each.name for each in segments), *(each.name for each in metrics)]
+            found += [(file.model, name, cost) for name, cost in zip(names, costs, strict=True)]
+    told = [(model, name, cost) for model, name, cost in found if not isinstance(cost, Exception)]
+    _print_costs(told, options)
     faults = [(model, name, error) for model, name, error in found if isinstance(error, Exception)]
     for model, name, error in faults:
         print(f"{model}: {name}: {error.message}", file=sys.stderr)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from aporia_provider.custom_metrics import CustomMetric
+from aporia_provider.errors import ConflictError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.segments import Segment
 from tests.backend.syncing import MODEL, SyncedVersion, bucket, spread
@@ -59,7 +60,28 @@ def test_queries(monitored: SyncedVersion) -> None:
     ((_, squares),) = answers(monitored, "spread", segment=oslo)
     assert squares.value == pytest.approx(deviations(rows[rows.city == "Oslo"]), rel=1e-9)
     ((_, refused),) = answers(monitored, "premium", segment=oslo)
-    assert refused.value is None
-    assert "has filters, which cannot be combined with a segment" in refused.error
+    assert (refused.value, refused.status) == (None, "insufficient_data")
+    assert "is not computed within segment 'city'" in refused.reason
+    # Filters within a segment are computed if the custom metric names the segment.
+    within = CustomMetric(name="premium within", code=PREMIUM, segments=["city"])
+    monitored.registry.create_custom_metric(MODEL, within)
+    ((_, pending),) = answers(monitored, "premium within", segment=oslo)
+    assert (pending.value, pending.status) == (None, "insufficient_data")
+    assert "has not been computed for the serving dataset" in pending.reason
+    monitored.sync("serving")
+    found = answers(monitored, "premium within", "daily", oslo)
+    of_oslo = rows[rows.city == "Oslo"]
+    expected = [premium(day) for _, day in of_oslo.groupby(of_oslo["at"].dt.floor("D"))]
+    assert [result.value for _, result in found] == pytest.approx(expected, rel=1e-12)
+    # No row of Rome meets the filter, and nothing has no sum.
+    ((_, empty),) = answers(monitored, "premium within", segment={"id": "city", "value": "Rome"})
+    assert empty.value is None
+    assert "there are no rows in the range" in empty.reason
+    with pytest.raises(ConflictError, match="custom metrics 'premium within': delete these first"):
+        monitored.registry.delete_segment(MODEL, "city")
+    monitored.registry.delete_custom_metric(MODEL, "premium within")
+    made = [each["name"] for each in monitored.registry.list_segments(MODEL) if not each["manual"]]
+    assert made == ["filter: vip = true and city != 'Rome'"], "the first custom metric uses it"
+    monitored.registry.delete_segment(MODEL, "city")
     ((_, unknown),) = answers(monitored, "premum")
     assert "'premium'" in unknown.error

@@ -323,7 +323,7 @@ custom_metrics:
 def test_the_cost_of_a_file_is_printed(model: MonitoredModel, run: Run, file: Path) -> None:
     file.write_text(FILE.replace("{name: plans, field: plan, values", "{name: plans, field: paln, values"))
     status, out, err = run("segments", "cost", file)
-    assert (status, out.count("\n"), out.split("\t")[0]) == (2, 1, "ages")
+    assert (status, [line.split("\t")[0] for line in out.splitlines()]) == (2, ["ages", "old"])
     assert "m: plans: There is no field 'paln'" in err
     assert "there is no segment 'plans'; there are 'ages'" in err
     file.write_text(FILE)
@@ -333,6 +333,10 @@ def test_the_cost_of_a_file_is_printed(model: MonitoredModel, run: Run, file: Pa
     assert (status, first[:4]) == (0, ["ages", "2", str(expected["states"]), str(expected["bytes"])])
     assert expected["notes"][0] in err
     body = json.loads(run("segments", "cost", file, "--json")[1])
-    assert [(each["name"], each["terms"]) for each in body] == [("ages", 2), ("plans", 2), ("both", 4)]
+    costs = {each["name"]: each["terms"] for each in body}
+    assert costs == {"ages": 2, "plans": 2, "both": 4, "old": 1}
+    file.write_text(FILE.replace("- name: old", "- name: old\n    segments: [plans, both]"))
+    body = json.loads(run("segments", "cost", file, "--json")[1])
+    assert (body[-1]["terms"], body[-1]["states"]) == (7, 7 * body[0]["states"] // 2)
     assert {each["model_id"] for each in body} == {"m"}
     assert model.registry.list_segments("m") == []

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
-from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
 from aporia_provider.backend.metrics.periods import Split
 from aporia_provider.backend.metrics.state_selection import field_types
 from aporia_provider.backend.metrics.state_series import StatesSummary
 from aporia_provider.backend.store.buckets import Range
-from aporia_provider.backend.store.segment_lookups import filter_name
+from aporia_provider.backend.store.segment_lookups import filter_name, filter_name_within
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, MetricsQuery
@@ -24,6 +24,7 @@ from aporia_provider.monitoring.custom_metrics import (
     evaluate,
     parse_metric,
 )
+from aporia_provider.monitoring.result import insufficient
 from aporia_provider.monitoring.segments import parse_condition
 from aporia_provider.segment_values import SegmentValue
 from aporia_provider.segments import FILTER_LABEL
@@ -31,6 +32,36 @@ from aporia_provider.segments import FILTER_LABEL
 CUSTOM_METRIC: Final = "custom_metric"
 _SHARED = ("confidence", "minimum", "minimum_baseline")
 """Parameters that all calls of a custom metric share."""
+
+
+@dataclass(frozen=True)
+class MissingFilter:
+    """
+    A call whose filter is not computed within a segment.
+
+    :param custom_metric: Name of the custom metric.
+    :param filter: The filter.
+    :param segment: Name of the segment.
+    """
+
+    custom_metric: str
+    filter: str
+    segment: str
+
+    def reads(self) -> Iterator[tuple[Read, int]]:
+        """Yield nothing: no states are read."""
+        yield from ()
+
+    def result(self, _: Range) -> MetricResult:
+        """Return a result without a value, and the reason."""
+        return insufficient(
+            f"the filter {self.filter!r} is not computed within segment {self.segment!r}: create the custom "
+            f"metric {self.custom_metric!r} with this segment among its segments"
+        )
+
+    def fresh(self) -> MissingFilter:
+        """Return the request."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -45,7 +76,7 @@ class CustomRequest:
 
     rows: MetricRequest
     expression: MetricExpression
-    calls: Mapping[tuple[Any, ...], MetricRequest]
+    calls: Mapping[tuple[Any, ...], MetricRequest | MissingFilter]
 
     @classmethod
     def of(cls, model: ModelStates, metric: Metric, query: MetricsQuery, within: Range) -> CustomRequest:
@@ -72,16 +103,18 @@ class CustomRequest:
         if parameters.id is None:
             raise ValidationError(f"Metric {CUSTOM_METRIC!r} requires id: the name or id of a custom metric")
         name, code = model.custom_metric(parameters.id)
+        term = model.term(metric.datasets.data.segment)
         counted = metric.model_copy(update={"metric": "count", "parameters": parameters.model_copy()})
         rows = request(counted)
         expression = _bound(name, code, rows.version, metric.datasets.data.dataset_type)
-        if expression.filters and metric.datasets.data.segment is not None:
-            raise ValidationError(
-                f"Custom metric {name!r} has filters, which cannot be combined with a segment: register an "
-                "intersection of the segments, and query it without filters"
-            )
         shared = parameters.model_dump(include=set(_SHARED), exclude_none=True)
-        calls = {call.key: request(_metric(metric, call, shared)) for call in expression.calls}
+        calls: dict[tuple[Any, ...], MetricRequest | MissingFilter] = {}
+        for call in expression.calls:
+            segment = filter_segment(call, term)
+            if segment is not None and term is not None and not model.has_segment(segment.id):
+                calls[call.key] = MissingFilter(name, str(call.filter), term.segment.name)
+            else:
+                calls[call.key] = request(_metric(metric, call, segment, shared))
         return cls(rows, expression, calls)
 
     @property
@@ -130,17 +163,24 @@ def _bound(name: str, code: str, version: VersionStates, role: str) -> MetricExp
         ) from None
 
 
-def filter_segment(call: Call) -> SegmentValue | None:
-    """Return the term of the segment of the filter of a call; None if it has no filter."""
+def filter_segment(call: Call, within: StatesTerm | None) -> SegmentValue | None:
+    """
+    Return the term of the segment of the filter of a call; None if it has no filter.
+
+    :param call: The call.
+    :param within: Term of another segment, whose rows are filtered; None for all rows.
+    """
     if call.filter is None:
         return None
-    return SegmentValue(id=filter_name(parse_condition(call.filter).text), value=FILTER_LABEL)
+    condition = parse_condition(call.filter).text
+    if within is None:
+        return SegmentValue(id=filter_name(condition), value=FILTER_LABEL)
+    return SegmentValue(id=filter_name_within(condition, within.segment.name), value=within.label)
 
 
-def _metric(metric: Metric, call: Call, shared: Mapping[str, object]) -> Metric:
+def _metric(metric: Metric, call: Call, segment: SegmentValue | None, shared: Mapping[str, object]) -> Metric:
     """Return the metric of a call on the rows of a custom metric."""
     data = metric.datasets.data
-    segment = filter_segment(call)
     if segment is not None:
         data = MetricDataset(**{**data.model_dump(exclude_unset=True), "segment": segment})
     datasets = MetricDatasets(data=data)

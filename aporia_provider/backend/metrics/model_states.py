@@ -19,7 +19,7 @@ from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
 from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES, model_retention
 from aporia_provider.backend.store.segment_keys import segment_part, term_prefix
-from aporia_provider.backend.store.segment_lookups import find_custom_metric, find_segment
+from aporia_provider.backend.store.segment_lookups import find_custom_metric, find_segment, model_segments
 from aporia_provider.backend.store.state_sums import StateSums
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
@@ -266,6 +266,7 @@ class ModelStates:
         self._model = find_model(session, environment, model_id)
         self._versions: dict[str | None, VersionStates] = {}
         self._terms: dict[tuple[str, str], StatesTerm] = {}
+        self._segment_names: set[str] | None = None
 
     @cached_property
     def retention(self) -> Retention | None:
@@ -302,6 +303,12 @@ class ModelStates:
             segment = VersionSegment.of(find_segment(self._session, self._model, value.id))
             self._terms[place] = StatesTerm.of(segment, value.value)
         return self._terms[place]
+
+    def has_segment(self, name: str) -> bool:
+        """Return whether the model has a segment of a name, that of a filter of a custom metric included."""
+        if self._segment_names is None:
+            self._segment_names = {row.name for row in model_segments(self._session, self._model.key)}
+        return name in self._segment_names
 
     def terms(self, segment: str) -> list[StatesTerm]:
         """

@@ -117,13 +117,19 @@ class Measures:
         """
         return self.model.custom_metric(question.custom_id)[1] if question.custom_id is not None else None
 
-    def filters(self, question: Question) -> list[StatesTerm]:
-        """Return the terms of the filters of a custom metric; none for other metrics."""
+    def filters(self, question: Question, within: StatesTerm | None) -> list[StatesTerm]:
+        """
+        Return the terms of the filters of a custom metric; none for other metrics.
+
+        :param question: The metric.
+        :param within: Term of a segment whose rows are filtered; None for all rows.
+        """
         code = self.code(question)
         if code is None:
             return []
-        values = (filter_segment(call) for call in parse_metric(code).calls)
-        return [term for value in values if (term := self.model.term(value)) is not None]
+        values = [filter_segment(call, within) for call in parse_metric(code).calls]
+        known = [value for value in values if value is not None and self.model.has_segment(value.id)]
+        return [term for value in known if (term := self.model.term(value)) is not None]
 
     def selector(self, version: MonitoredVersion, question: Question, column: str | None) -> StateSelector:
         """
@@ -187,7 +193,7 @@ class Measures:
             rows = version.compared(term)
             return MetricRequest(self.model, wanted, None, within, rows, select_states(wanted, rows))
 
-        # The segment is named, so that filters, which cannot be combined with one, are refused.
+        # The segment is named, since filters within it are segments of their own.
         data = metric.datasets.data.model_copy(update={"segment": value_of(version.term)})
         datasets = metric.datasets.model_copy(update={"data": data})
         named = metric.model_copy(update={"datasets": datasets})

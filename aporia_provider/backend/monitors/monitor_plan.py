@@ -206,7 +206,8 @@ class Planner:
         self, configuration: MonitorConfiguration, target: Target, parts: tuple[str, ...]
     ) -> list[str]:
         """Return the parts that have the states of the segments that a monitor judges."""
-        terms = [target.version.term, *self._measures.filters(Question.of(configuration.metric))]
+        of_target = target.version.term
+        terms = [of_target, *self._measures.filters(Question.of(configuration.metric), of_target)]
         keys = dict.fromkeys(term.segment.key for term in terms if term is not None)
         return [part for key in keys for part in segment_parts(key, parts)]
 

@@ -2,39 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.latest_version import latest_version
-from aporia_provider.backend.registration.segment_terms import canonical_condition
-from aporia_provider.backend.store.segment_lookups import model_fields
+from aporia_provider.backend.registration.segment_terms import as_terms, canonical_condition, checked_terms
+from aporia_provider.backend.store.segment_lookups import (
+    filter_name,
+    filter_name_within,
+    model_fields,
+    model_segments,
+)
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.custom_metrics import CustomMetricError, checked_metric
+from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segment_conditions import Term
+from aporia_provider.segments import FILTER_LABEL
 
 
-def filters_of(session: Session, model: ModelRow, custom_metric: CustomMetric) -> list[str]:
+def filters_of(
+    session: Session,
+    model: ModelRow,
+    custom_metric: CustomMetric,
+    known: Mapping[str, Sequence[Term]] | None = None,
+) -> dict[str, list[Term]]:
     """
-    Return the canonical texts of the filters of a custom metric, each once.
+    Return the segments of the filters of a custom metric, and their terms.
 
     :param session: A session with a transaction.
     :param model: The model, against whose fields the code is checked.
     :param custom_metric: The custom metric.
-    :raises aporia_provider.errors.ValidationError: if its code is not valid, with all faults.
+    :param known: Terms of the segments that it may name. Default: those of the model.
+    :raises aporia_provider.errors.ValidationError: if the custom metric is not valid, with all faults.
     """
+    if known is None:
+        known = {row.name: as_terms(row.terms) for row in model_segments(session, model.key) if row.manual}
     latest = latest_version(session, model)
     fields = model_fields(session, model.key, latest)
+    names = dict.fromkeys(custom_metric.segments or ())
+    problems = [
+        f"there is no segment {name!r}; {nearest(name, known)}" for name in names if name not in known
+    ]
+    filters: list[str] = []
+    try:
+        filters = _filters(session, model, latest, custom_metric.code, fields)
+    except CustomMetricError as error:
+        problems = [*error.faults, *problems]
+    if problems:
+        raise ValidationError(f"Custom metric {custom_metric.name!r} is not valid", problems=problems)
+    found = {filter_name(condition): [(FILTER_LABEL, condition)] for condition in filters}
+    for segment in names:
+        for condition in filters:
+            within = [(label, f"({of_term}) and ({condition})") for label, of_term in known[segment]]
+            name = filter_name_within(condition, segment)
+            found[name] = checked_terms(name, within, fields)
+    return found
+
+
+def _filters(
+    session: Session, model: ModelRow, latest: VersionRow, code: str, fields: Mapping[str, str]
+) -> list[str]:
     labels = _labels(session, model, latest)
     # The types of labels depend on the data.
     typed = {**fields, **{f"labels.{name}": "" for name in labels}}
-    try:
-        expression = checked_metric(custom_metric.code, typed, latest.registration["model_type"], labels)
-    except CustomMetricError as error:
-        subject = f"Custom metric {custom_metric.name!r} is not valid"
-        raise ValidationError(subject, problems=error.faults) from None
+    expression = checked_metric(code, typed, latest.registration["model_type"], labels)
     return list(dict.fromkeys(canonical_condition(each, fields) for each in expression.filters))
 
 

@@ -13,7 +13,6 @@ from aporia_provider.backend.registration.segment_terms import check_number_of_t
 from aporia_provider.backend.store.json_columns import check_json, check_names
 from aporia_provider.backend.store.lookups import find_model
 from aporia_provider.backend.store.segment_lookups import (
-    filter_name,
     find_custom_metric,
     model_custom_metrics,
     model_segments,
@@ -30,7 +29,7 @@ from aporia_provider.registrations import (
     differences,
     existing_registration,
 )
-from aporia_provider.segments import FILTER_LABEL
+from aporia_provider.segment_conditions import Term
 
 
 class CustomMetrics(RegistryBase):
@@ -72,6 +71,7 @@ class CustomMetrics(RegistryBase):
                     "code": row.registration["code"],
                     "created_at": row.created_at.isoformat(),
                     "filters": row.filters,
+                    "segments": row.registration.get("segments") or [],
                 }
                 for row in model_custom_metrics(session, model.key)
             ]
@@ -104,25 +104,23 @@ def _added(
     return row
 
 
-def _add_filters(session: Session, model: ModelRow, conditions: Sequence[str]) -> list[str]:
+def _add_filters(session: Session, model: ModelRow, filters: Mapping[str, Sequence[Term]]) -> list[str]:
     """Add the segments of filters that the model does not have yet; return the names of all."""
     existing = model_segments(session, model.key)
-    names = {filter_name(condition): condition for condition in conditions}
     known = {row.name for row in existing}
-    new = {name: condition for name, condition in names.items() if name not in known}
-    added = [[(FILTER_LABEL, condition)] for condition in new.values()]
-    check_number_of_terms(model.id, [row.terms for row in existing], added)
+    new = {name: terms for name, terms in filters.items() if name not in known}
+    check_number_of_terms(model.id, [row.terms for row in existing], list(new.values()))
     session.add_all(
         SegmentRow(
             model_key=model.key,
             name=name,
-            registration={"name": name, "conditions": [[condition, FILTER_LABEL]]},
-            terms=[[FILTER_LABEL, condition]],
+            registration={"name": name, "conditions": [[condition, label] for label, condition in terms]},
+            terms=[list(term) for term in terms],
             manual=False,
         )
-        for name, condition in new.items()
+        for name, terms in new.items()
     )
-    return list(names)
+    return list(filters)
 
 
 def _delete_filters(session: Session, model: ModelRow, names: Collection[str]) -> None:

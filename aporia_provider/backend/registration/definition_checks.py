@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from aporia_provider.backend.store.lookups import find_model
 from aporia_provider.backend.store.segment_lookups import model_fields
 from aporia_provider.backend.store.tables import ModelRow
 from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.segment_conditions import Term
 from aporia_provider.segment_file import FileParts
 
 
@@ -28,14 +29,14 @@ def faults_of_parts(registry: RegistryBase, parts: FileParts) -> list[str]:
     with registry.database.read_transaction() as session:
         try:
             model = find_model(session, registry.environment, parts.model)
-            found = [*_of_segments(session, model, parts), *_of_conditions(session, model, parts)]
-            return [*found, *_of_custom_metrics(session, model, parts)]
+            terms = SegmentTerms(session, model)
+            found = [*_of_segments(terms, model, parts), *_of_conditions(session, model, parts)]
+            return [*found, *_of_custom_metrics(session, model, parts, terms.manual)]
         except AporiaError as error:
             return [f"{parts.model}: {error.message}"]
 
 
-def _of_segments(session: Session, model: ModelRow, parts: FileParts) -> Iterator[str]:
-    terms = SegmentTerms(session, model)
+def _of_segments(terms: SegmentTerms, model: ModelRow, parts: FileParts) -> Iterator[str]:
     for segment in parts.segments:
         named = set(segment.intersection or ()) - set(terms.known)
         if named and named <= parts.names:
@@ -56,9 +57,13 @@ def _of_conditions(session: Session, model: ModelRow, parts: FileParts) -> Itera
             yield from (f"{model.id}: {name}: {label}: {problem}" for problem in error.problems)
 
 
-def _of_custom_metrics(session: Session, model: ModelRow, parts: FileParts) -> Iterator[str]:
+def _of_custom_metrics(
+    session: Session, model: ModelRow, parts: FileParts, known: Mapping[str, Sequence[Term]]
+) -> Iterator[str]:
+    # The faults of the segments of the file are listed.
+    named = {name: known.get(name, ()) for name in {*known, *parts.names}}
     for metric in parts.custom_metrics:
         try:
-            filters_of(session, model, metric)
+            filters_of(session, model, metric, named)
         except ValidationError as error:
             yield f"{model.id}: {metric.name}: {error.message}"

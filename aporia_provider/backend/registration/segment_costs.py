@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.registration.custom_metric_checks import filters_of
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.registration.segment_terms import checked_terms, exceeded_limits
+from aporia_provider.backend.registration.segment_terms import as_terms, checked_terms, exceeded_limits
 from aporia_provider.backend.store.json_columns import check_json, check_names
 from aporia_provider.backend.store.lookups import find_model
 from aporia_provider.backend.store.segment_lookups import model_fields, model_segments
 from aporia_provider.backend.store.stored_sizes import StoredSize, SyncTimes, stored_size, sync_times
 from aporia_provider.backend.store.tables import ModelRow
+from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ValidationError
 from aporia_provider.segment_conditions import Term
 from aporia_provider.segment_reports import SegmentCost
-from aporia_provider.segments import Segment
+from aporia_provider.segments import FILTER_PREFIX, Segment
 
 SHARE_OF_A_TERM: Final = 0.075
 """
@@ -60,6 +63,43 @@ def segment_costs(
         return [_cost(session, known, segment) for segment in segments]
 
 
+def custom_metric_costs(
+    registry: RegistryBase,
+    model_id: str,
+    segments: Iterable[Segment],
+    custom_metrics: Iterable[CustomMetric],
+) -> list[SegmentCost | ValidationError]:
+    """
+    Return what the filters of each of several custom metrics would cost after those before it.
+
+    :param registry: The registry of the model.
+    :param model_id: Id of the model.
+    :param segments: Segments that are created before. Those that are not valid are left out.
+    :param custom_metrics: The custom metrics.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model, or it has no version.
+    """
+    with registry.database.read_transaction() as session:
+        model = find_model(session, registry.environment, model_id)
+        known = SegmentTerms(session, model)
+        for segment in segments:
+            with suppress(ValidationError):
+                known.add(segment)
+        return [_cost_of_filters(session, known, model, each) for each in custom_metrics]
+
+
+def _cost_of_filters(
+    session: Session, known: SegmentTerms, model: ModelRow, custom_metric: CustomMetric
+) -> SegmentCost | ValidationError:
+    try:
+        filters = filters_of(session, model, custom_metric, known.manual)
+    except ValidationError as error:
+        return error
+    new = {name: terms for name, terms in filters.items() if name not in known.known}
+    problems = exceeded_limits(list(known.known.values()), list(new.values()))
+    known.known.update(new)
+    return _estimated(session, known, sum(map(len, new.values())), problems)
+
+
 class SegmentTerms:
     """
     The terms of the segments of a model, and of segments that are not created.
@@ -73,10 +113,14 @@ class SegmentTerms:
         self.model_key = model.key
         self.present = sum(len(row.terms) for row in model_segments(session, model.key))
         self.known: dict[str, list[Term]] = {
-            row.name: [(label, condition) for label, condition in row.terms]
-            for row in model_segments(session, model.key)
+            row.name: as_terms(row.terms) for row in model_segments(session, model.key)
         }
         self._fields = model_fields(session, model.key, latest_version(session, model))
+
+    @property
+    def manual(self) -> dict[str, list[Term]]:
+        """Return the terms of the segments that are no filters of custom metrics."""
+        return {name: terms for name, terms in self.known.items() if not name.startswith(FILTER_PREFIX)}
 
     def add(self, segment: Segment) -> tuple[int, list[str]]:
         """
@@ -97,6 +141,10 @@ def _cost(session: Session, known: SegmentTerms, segment: Segment) -> SegmentCos
         terms, problems = known.add(segment)
     except ValidationError as error:
         return error
+    return _estimated(session, known, terms, problems)
+
+
+def _estimated(session: Session, known: SegmentTerms, terms: int, problems: Sequence[str]) -> SegmentCost:
     size, times = stored_size(session, known.model_key), sync_times(session, known.model_key)
     present = known.present
     added = None if times.seconds is None else times.seconds / (1 + SHARE_OF_A_TERM * present)

@@ -9,10 +9,15 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.registration.segment_terms import check_number_of_terms, checked_terms
+from aporia_provider.backend.registration.segment_terms import as_terms, check_number_of_terms, checked_terms
 from aporia_provider.backend.store.json_columns import check_json, check_names
 from aporia_provider.backend.store.lookups import find_model
-from aporia_provider.backend.store.segment_lookups import find_segment, model_fields, model_segments
+from aporia_provider.backend.store.segment_lookups import (
+    find_segment,
+    model_custom_metrics,
+    model_fields,
+    model_segments,
+)
 from aporia_provider.backend.store.segment_states import delete_segment_states
 from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.backend.store.tables import ModelRow
@@ -83,8 +88,24 @@ class Segments(RegistryBase):
                     "deleted with the last of them",
                     status=409,
                 )
+            _check_unused(session, model, row)
             delete_segment_states(session, row)
             session.delete(row)
+
+
+def _check_unused(session: Session, model: ModelRow, segment: SegmentRow) -> None:
+    """Raise an error if filters of custom metrics were made within the terms of a segment."""
+    users = [
+        repr(each.name)
+        for each in model_custom_metrics(session, model.key)
+        if segment.name in (each.registration.get("segments") or ())
+    ]
+    if users:
+        raise ConflictError(
+            f"Segment {segment.name!r} of model {model.id!r} is one of the segments of custom metrics "
+            f"{', '.join(users)}: delete these first",
+            status=409,
+        )
 
 
 def terms_of(session: Session, model: ModelRow, segment: Segment, others: Sequence[SegmentRow]) -> list[Term]:
@@ -99,7 +120,7 @@ def terms_of(session: Session, model: ModelRow, segment: Segment, others: Sequen
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
     fields = model_fields(session, model.key, latest_version(session, model))
-    known = {row.name: [(label, condition) for label, condition in row.terms] for row in others}
+    known = {row.name: as_terms(row.terms) for row in others}
     return checked_terms(segment.name, segment.terms(fields, known), fields)
 
 

@@ -11,6 +11,11 @@ from aporia_provider.segment_conditions import Term
 from aporia_provider.segments import MAX_CONDITION, MAX_MODEL_TERMS, MAX_SEGMENTS, MAX_TERMS
 
 
+def as_terms(stored: Sequence[Sequence[str]]) -> list[Term]:
+    """Return the terms of the row of a segment."""
+    return [(label, condition) for label, condition in stored]
+
+
 def checked_terms(name: str, terms: Sequence[Term], fields: Mapping[str, str]) -> list[Term]:
     """
     Return terms with the canonical texts of their conditions.

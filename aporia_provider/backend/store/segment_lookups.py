@@ -75,10 +75,25 @@ def filter_name(condition: str) -> str:
 
     :param condition: Canonical text of the filter. The name of a long one ends with its digest.
     """
-    name = f"{FILTER_PREFIX}{condition}"
+    return _shortened(condition)
+
+
+def filter_name_within(condition: str, segment: str) -> str:
+    """
+    Return the name of the segment of the filter of a custom metric within the terms of another segment.
+
+    :param condition: Canonical text of the filter.
+    :param segment: Name of the other segment.
+    """
+    # No canonical text has this sign outside quotes.
+    return _shortened(f"{condition} & {segment}")
+
+
+def _shortened(text: str) -> str:
+    name = f"{FILTER_PREFIX}{text}"
     if len(name) <= MAX_NAME:
         return name
-    digest = hashlib.sha256(condition.encode()).hexdigest()[:32]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
     return f"{name[: MAX_NAME - len(digest) - 2]}… {digest}"
 
 

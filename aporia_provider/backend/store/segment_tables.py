@@ -34,7 +34,7 @@ class CustomMetricRow(Base):
     """
     A custom metric of a model. ``registration`` is the body it was registered with.
 
-    ``filters`` holds the names of the segments of its filters.
+    ``filters`` holds the names of the segments of its filters, those within other segments included.
     """
 
     __tablename__ = "aporia_custom_metric"

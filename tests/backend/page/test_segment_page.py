@@ -112,7 +112,7 @@ def test_custom_metrics_of_segments(segmented: MonitoredModel) -> None:
     filtered = lines(page(segmented, metric="custom: share of gold"))
     assert filtered[None].total.value == pytest.approx((whole["plan"] == "gold").mean())
     assert filtered["a"].total.value is None
-    assert "which cannot be combined with a segment" in str(filtered["a"].total.note)
+    assert "is not computed within segment 'cities'" in str(filtered["a"].total.note)
 
 
 def test_a_segment_that_is_not_computed_says_so(segmented: MonitoredModel) -> None:

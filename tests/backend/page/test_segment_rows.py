@@ -103,7 +103,7 @@ def test_custom_metrics_of_a_segment(segmented: MonitoredModel) -> None:
         FRAMES[0]["age"].sum() / len(FRAMES[0])
     )
     assert found["share of gold"].total.value is None
-    assert "cannot be combined with a segment" in str(found["share of gold"].total.note)
+    assert "is not computed within segment 'cities'" in str(found["share of gold"].total.note)
 
 
 def test_what_does_not_exist_is_an_error(segmented: MonitoredModel) -> None:
