@@ -203,6 +203,7 @@ class MetricsHook(AporiaHook):
         model_version: str | None = None,
         dataset_type: str = "serving",
         importance: Mapping[str, float] | None = None,
+        segment: Mapping[str, Any] | None = None,
         **parameters: Any,
     ) -> ChangeExplanation:
         """
@@ -227,6 +228,8 @@ class MetricsHook(AporiaHook):
         :param dataset_type: Role of the dataset.
         :param importance: Importance by name of the feature. Default: ``feature_importance`` of the schema
             that the version was registered with.
+        :param segment: Segment of the rows in both periods, as a dict with its ``id`` (name or id) and the
+            ``value`` of one of its terms; None for all rows. Its change is not divided by segment.
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``confidence`` …
         :return: The explanation. ``to_markdown()`` returns it as text, ``to_dict()`` as JSON.
@@ -235,7 +238,7 @@ class MetricsHook(AporiaHook):
         from aporia_provider.backend.metrics.change_explanation import Change, explain
 
         later, earlier = {"start": start, "end": end}, {"start": baseline_start, "end": baseline_end}
-        change = Change(model_id, metric, later, earlier, model_version, dataset_type)
+        change = Change(model_id, metric, later, earlier, model_version, dataset_type, segment)
         return explain(
             self._query,
             lambda name: self._schema(model_id, name),

@@ -35,6 +35,7 @@ class Change:
     :param baseline_range: The earlier period.
     :param model_version: Name of the version; None for the latest.
     :param dataset_type: Role of the dataset.
+    :param segment: Segment of the rows in both periods: ``id`` and ``value``; None for all rows.
     """
 
     model_id: str
@@ -43,6 +44,7 @@ class Change:
     baseline_range: Mapping[str, Any]
     model_version: str | None = None
     dataset_type: str = "serving"
+    segment: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in EXPLAINED:
@@ -52,7 +54,11 @@ class Change:
     @property
     def periods(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The rows of the earlier and of the later period."""
-        rows = {"dataset_type": self.dataset_type, "model_version": self.model_version}
+        rows = {
+            "dataset_type": self.dataset_type,
+            "model_version": self.model_version,
+            "segment": self.segment,
+        }
         return {**rows, "time_range": self.baseline_range}, {**rows, "time_range": self.time_range}
 
     def performance_query(self, parameters: Mapping[str, Any]) -> MetricsQuery:
@@ -147,6 +153,8 @@ def _segments(
     """Return the changes in the terms of segments, and notes about what is left out."""
     if segments_of is None:
         return (), []
+    if change.segment is not None:
+        return (), ["the rows are those of one value of a segment, so their change is not divided by segment"]
     try:
         segments = [each for each in segments_of() if each["manual"]]
     except AporiaError as error:

@@ -14,8 +14,9 @@ from aporia_provider.backend.monitors.measures import Question
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.monitor_configuration import parse_configuration
+from aporia_provider.monitor_configuration import MonitorConfiguration, parse_configuration
 from aporia_provider.registered_versions import registered_schema
+from aporia_provider.segment_values import segment_text
 
 BASELINE = timedelta(weeks=4)
 """Length of the period before an alert with which its windows are compared."""
@@ -38,7 +39,8 @@ def explain_alert(
     :param find_credentials: Function that returns the credentials for S3, from whose Delta logs the first
         commits with rows of the failed windows are read.
     :return: See :meth:`.MetricsHook.explain_change`.
-    :raises aporia_provider.errors.NotFoundError: if there is no such alert, or its monitor was deleted.
+    :raises aporia_provider.errors.NotFoundError: if there is no such alert, or its monitor or its segment was
+        deleted.
     :raises aporia_provider.errors.ValidationError: if the alert is not about an explainable metric of a
         single version.
     """
@@ -54,7 +56,7 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
     :param api: The embedded backend, or a client of this project's server.
     :param found: The alert.
     :param baseline: Length of the period before the alert.
-    :raises aporia_provider.errors.NotFoundError: if the monitor of the alert was deleted.
+    :raises aporia_provider.errors.NotFoundError: if the monitor or the segment of the alert was deleted.
     :raises aporia_provider.errors.ValidationError: if the alert is not about an explainable metric of a
         single version.
     """
@@ -65,10 +67,7 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
             f"Alert {found.id} is about {subject}: alerts about {', '.join(EXPLAINED)} of one version can be "
             "explained"
         )
-    if found.segment is not None:
-        raise ValidationError(
-            f"Alert {found.id} is about {found.segment}: alerts about all rows can be explained"
-        )
+    configuration = _configuration(api, found)
     start, end = (datetime.fromisoformat(moment) for moment in (found.start, found.end))
     change = Change(
         found.model_id,
@@ -76,8 +75,9 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
         {"start": start, "end": end},
         {"start": start - baseline, "end": start},
         found.model_version,
+        segment=_segment(api, found, configuration),
     )
-    parameters = _parameters(api, found)
+    parameters: dict[str, Any] = dict(Question.of(configuration.metric).parameters)
     if verdict.field is not None:
         parameters["column"] = verdict.field
     return explain(
@@ -96,11 +96,23 @@ def _find(api: AporiaApi, alert_id: str) -> Alert:
     return found
 
 
-def _parameters(api: AporiaApi, alert: Alert) -> dict[str, Any]:
-    """Return the parameters of the metric of the alert's monitor."""
+def _configuration(api: AporiaApi, alert: Alert) -> MonitorConfiguration:
+    """Return the configuration of the alert's monitor."""
     monitors = {each["id"]: each for each in api.get_monitors(alert.model_id)}
     if alert.monitor_id not in monitors:
         raise NotFoundError(f"The monitor of alert {alert.id} was deleted")
     registration = monitors[alert.monitor_id]
-    configuration = parse_configuration(registration["type"], registration["configuration"])
-    return dict(Question.of(configuration.metric).parameters)
+    return parse_configuration(registration["type"], registration["configuration"])
+
+
+def _segment(api: AporiaApi, alert: Alert, configuration: MonitorConfiguration) -> dict[str, str] | None:
+    """Return the term of the segment whose rows an alert is about; None for all rows."""
+    if alert.segment is None:
+        return None
+    group = None if configuration.segment is None else configuration.segment[0]
+    for segment in api.list_segments(alert.model_id):
+        if group in (segment["id"], segment["name"]):
+            for term in segment["terms"]:
+                if segment_text(segment["name"], term["label"]) == alert.segment:
+                    return {"id": segment["id"], "value": term["label"]}
+    raise NotFoundError(f"The segment of alert {alert.id}, which is about {alert.segment}, was deleted")

@@ -135,6 +135,29 @@ def test_other_inputs_with_the_parameters_of_the_monitor(model: MonitoredModel) 
     assert told.other_inputs == pytest.approx(18 / 46 - 90 / 110)
 
 
+def test_an_alert_of_a_value_is_explained_from_its_rows(model: MonitoredModel) -> None:
+    model.segment("plan", "gold", "basic")
+    past = {day: usual() for day in range(29)}
+    # Gold: at the same scores, fewer labels agree, and ages move. Basic and the whole are as before.
+    moved = {29: usual(age=numbers([80.0, 90.0] * 150))}
+    model.store_terms("plan", {"gold": past | moved, "basic": past | {29: usual()}})
+    before = {day: labelled() for day in range(29)}
+    gold = before | {29: labelled(60, 40, 20, 180)}
+    model.store_terms("plan", {"gold": gold, "basic": before | {29: labelled()}}, part="performance")
+    alert = alert_of(model, labelled(), metric="accuracy", min=0.85, segment="plan", segment_value="gold")
+    assert alert.segment == "plan = gold"
+    told = explain_alert(model.registry, alert)
+    assert (told.before, told.after) == pytest.approx((270 / 300, 240 / 300))
+    assert told.other_inputs == pytest.approx(0, abs=1e-12)
+    assert told.other_labels == pytest.approx(-0.1)
+    assert (told.samples, told.baseline_samples) == (300, 28 * 300)
+    assert [change.field for change in told.fields] == ["features.age"]
+    assert "not divided by segment" in str(told.reason)
+    model.registry.delete_segment("m", "plan")
+    with pytest.raises(NotFoundError, match="which is about plan = gold, was deleted"):
+        explain_alert(model.registry, alert)
+
+
 def test_alerts_that_cannot_be_explained(model: MonitoredModel) -> None:
     with pytest.raises(NotFoundError, match="There is no alert 'x' among the latest 1000"):
         explain_alert(model.registry, "x")
