@@ -10,10 +10,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from aporia_provider.base_model import Name, PublicModel, Title
-from aporia_provider.segments import MAX_SEGMENTS
 
 MAX_CODE: Final = 4_000
 """Maximum length of the code of a custom metric in characters."""
+MAX_NAMED: Final = 100
+"""Maximum number of segments that a custom metric names."""
 MAX_CUSTOM_METRICS: Final = 100
 """Maximum number of custom metrics of a model."""
 
@@ -50,7 +51,7 @@ class CustomMetric(PublicModel):
 
     name: Title
     code: Annotated[Name, Field(max_length=MAX_CODE)]
-    segments: Annotated[list[Name], Field(max_length=MAX_SEGMENTS)] | None = None
+    segments: Annotated[list[Name], Field(max_length=MAX_NAMED)] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body of the request that creates the custom metric."""

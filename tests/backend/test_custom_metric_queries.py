@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ConflictError
@@ -33,6 +34,13 @@ def premium(rows: pd.DataFrame) -> float:
     return float(rows[rows.vip & (rows.city != "Rome")].age.sum() / len(rows))
 
 
+def interval_of_premium(rows: pd.DataFrame) -> tuple[float, float]:
+    """The mean of a number of each row, so its interval is that of a mean."""
+    number = rows.age.where(rows.vip & (rows.city != "Rome"), 0.0).fillna(0.0)
+    half = stats.t.ppf(0.975, len(rows) - 1) * number.std(ddof=1) / len(rows) ** 0.5
+    return number.mean() - half, number.mean() + half
+
+
 def deviations(rows: pd.DataFrame) -> float:
     return float(((rows.age - rows.age.mean()) ** 2).sum())
 
@@ -47,18 +55,22 @@ def test_queries(monitored: SyncedVersion) -> None:
     rows = monitored.rows("serving").to_pandas()
     ((_, whole),) = answers(monitored, "premium")
     assert whole.value == pytest.approx(premium(rows), rel=1e-12)
-    assert "covariances" in whole.reason
+    assert whole.reason is None
+    assert (whole.low, whole.high) == pytest.approx(interval_of_premium(rows), rel=1e-6)
     daily = answers(monitored, "premium", "daily")
     starts = [pd.Timestamp(each.start).timestamp() for each, _ in daily]
     assert starts == [bucket(day) for day in (5, 6, 7)]
     expected = [premium(day) for _, day in rows.groupby(rows["at"].dt.floor("D"))]
     assert [result.value for _, result in daily] == pytest.approx(expected, rel=1e-12)
+    ends = [interval_of_premium(day) for _, day in rows.groupby(rows["at"].dt.floor("D"))]
+    assert [result.low for _, result in daily] == pytest.approx([low for low, _ in ends], rel=1e-6)
     # Those without a filter exist of segments, too.
     ((_, squares),) = answers(monitored, "spread")
     assert squares.value == pytest.approx(deviations(rows), rel=1e-9)
     oslo = {"id": "city", "value": "Oslo"}
     ((_, squares),) = answers(monitored, "spread", segment=oslo)
     assert squares.value == pytest.approx(deviations(rows[rows.city == "Oslo"]), rel=1e-9)
+    assert "the covariances of the sums are not kept" in squares.reason
     ((_, refused),) = answers(monitored, "premium", segment=oslo)
     assert (refused.value, refused.status) == (None, "insufficient_data")
     assert "is not computed within segment 'city'" in refused.reason
@@ -70,9 +82,12 @@ def test_queries(monitored: SyncedVersion) -> None:
     assert "has not been computed for the serving dataset" in pending.reason
     monitored.sync("serving")
     found = answers(monitored, "premium within", "daily", oslo)
+    assert [result.reason for _, result in found] == [None] * 3
     of_oslo = rows[rows.city == "Oslo"]
     expected = [premium(day) for _, day in of_oslo.groupby(of_oslo["at"].dt.floor("D"))]
     assert [result.value for _, result in found] == pytest.approx(expected, rel=1e-12)
+    ends = [interval_of_premium(day) for _, day in of_oslo.groupby(of_oslo["at"].dt.floor("D"))]
+    assert [result.high for _, result in found] == pytest.approx([high for _, high in ends], rel=1e-6)
     # No row of Rome meets the filter, and nothing has no sum.
     ((_, empty),) = answers(monitored, "premium within", segment={"id": "city", "value": "Rome"})
     assert empty.value is None
@@ -81,7 +96,8 @@ def test_queries(monitored: SyncedVersion) -> None:
         monitored.registry.delete_segment(MODEL, "city")
     monitored.registry.delete_custom_metric(MODEL, "premium within")
     made = [each["name"] for each in monitored.registry.list_segments(MODEL) if not each["manual"]]
-    assert made == ["filter: vip = true and city != 'Rome'"], "the first custom metric uses it"
+    assert "filter: vip = true and city != 'Rome'" in made, "the first custom metric uses it"
+    assert len(made) == 3, "and the covariances of both"
     monitored.registry.delete_segment(MODEL, "city")
     ((_, unknown),) = answers(monitored, "premum")
     assert "'premium'" in unknown.error

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from aporia_provider.backend.metrics.covariances import Covariances
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
 from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
 from aporia_provider.backend.metrics.periods import Split
@@ -72,11 +73,13 @@ class CustomRequest:
     :param rows: Request for the number of rows, whose ranges are those of the custom metric.
     :param expression: The expression of the custom metric, with the fields of the version.
     :param calls: Requests of the calls of the expression, by their keys.
+    :param covariances: The covariances of the sums of the calls.
     """
 
     rows: MetricRequest
     expression: MetricExpression
     calls: Mapping[tuple[Any, ...], MetricRequest | MissingFilter]
+    covariances: Covariances
 
     @classmethod
     def of(cls, model: ModelStates, metric: Metric, query: MetricsQuery, within: Range) -> CustomRequest:
@@ -115,7 +118,7 @@ class CustomRequest:
                 calls[call.key] = MissingFilter(name, str(call.filter), term.segment.name)
             else:
                 calls[call.key] = request(_metric(metric, call, segment, shared))
-        return cls(rows, expression, calls)
+        return cls(rows, expression, calls, Covariances.of(model, rows, expression))
 
     @property
     def version(self) -> VersionStates:
@@ -141,15 +144,20 @@ class CustomRequest:
         """Yield the states that are read, and their number."""
         for request in self.calls.values():
             yield from request.reads()
+        yield from self.covariances.reads()
 
     def result(self, within: Range) -> MetricResult:
         """Compute the metric for one range."""
-        return evaluate(self.expression, lambda call: self.calls[call.key].result(within))
+        return evaluate(
+            self.expression,
+            lambda call: self.calls[call.key].result(within),
+            lambda: self.covariances.interval(within),
+        )
 
     def fresh(self) -> CustomRequest:
         """Return the request without the states that it has read."""
         calls = {key: request.fresh() for key, request in self.calls.items()}
-        return replace(self, rows=self.rows.fresh(), calls=calls)
+        return replace(self, rows=self.rows.fresh(), calls=calls, covariances=replace(self.covariances))
 
 
 def _bound(name: str, code: str, version: VersionStates, role: str) -> MetricExpression:

@@ -79,15 +79,16 @@ class MetricRequest:
     @property
     def summary(self) -> StatesSummary:
         """Return a summary of the states, known before they are read."""
-        return self.version.summary(self._states_key)
+        return self.version.summary(self.states_key)
 
     @cached_property
     def series(self) -> Series:
         """Return the states."""
-        return self.version.series(self._states_key)
+        return self.version.series(self.states_key)
 
     @cached_property
-    def _states_key(self) -> StatesKey:
+    def states_key(self) -> StatesKey:
+        """Return the key of the states, and the range in which they are read."""
         by_bucket = self.selector.type is None and self.metric.metric in METRICS_OF_BUCKETS
         spans = () if by_bucket else _SPANS[self.period]
         return StatesKey(self._role, self.selector.key, self.within, spans)
@@ -98,7 +99,7 @@ class MetricRequest:
 
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
-        yield (self.version, self._states_key), self.summary.states
+        yield (self.version, self.states_key), self.summary.states
         if self._has_baseline and self.ranges:
             version, key = self._baseline.version, self._baseline.states_key
             yield (version, key), version.summary(key).states
@@ -141,7 +142,7 @@ class MetricRequest:
         return self._with_dropped_baseline(result, within) if self._has_baseline else result
 
     def _with_dropped(self, result: MetricResult, within: Range) -> MetricResult:
-        dropped = self.version.dropped(self._states_key)
+        dropped = self.version.dropped(self.states_key)
         if not dropped:
             return result
         is_first = self.within[0] is None and within[0] == self._starts[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,11 +21,32 @@ from aporia_provider.backend.store.segment_lookups import (
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.custom_metrics import CustomMetricError, checked_metric
+from aporia_provider.monitoring.custom_metrics import (
+    CallSums,
+    CustomMetricError,
+    MetricExpression,
+    checked_metric,
+    sums_of,
+)
+from aporia_provider.monitoring.custom_metrics.call_sums import RowNumber
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 from aporia_provider.segment_conditions import Term
 from aporia_provider.segments import FILTER_LABEL
+
+
+@dataclass(frozen=True)
+class MadeSegment:
+    """
+    A segment that is made for a custom metric.
+
+    :param terms: Its terms; an empty condition stands for all rows.
+    :param numbers: Numbers of the rows, whose sums and products are computed instead of the states of fields;
+        empty for filters.
+    """
+
+    terms: list[Term]
+    numbers: tuple[RowNumber, ...] = ()
 
 
 def filters_of(
@@ -31,9 +54,9 @@ def filters_of(
     model: ModelRow,
     custom_metric: CustomMetric,
     known: Mapping[str, Sequence[Term]] | None = None,
-) -> dict[str, list[Term]]:
+) -> dict[str, MadeSegment]:
     """
-    Return the segments of the filters of a custom metric, and their terms.
+    Return the segments of the filters of a custom metric and of the covariances of its sums, by their names.
 
     :param session: A session with a transaction.
     :param model: The model, against whose fields the code is checked.
@@ -46,33 +69,49 @@ def filters_of(
     latest = latest_version(session, model)
     fields = model_fields(session, model.key, latest)
     names = dict.fromkeys(custom_metric.segments or ())
-    problems = [
-        f"there is no segment {name!r}; {nearest(name, known)}" for name in names if name not in known
-    ]
+    unknown = [name for name in names if name not in known]
+    problems = [f"there is no segment {name!r}; {nearest(name, known)}" for name in unknown]
     filters: list[str] = []
+    sums = None
     try:
-        filters = _filters(session, model, latest, custom_metric.code, fields)
+        expression = _expression(session, model, latest, custom_metric.code, fields)
+        filters = list(dict.fromkeys(canonical_condition(each, fields) for each in expression.filters))
+        sums = sums_of(expression, fields)
     except CustomMetricError as error:
         problems = [*error.faults, *problems]
     if problems:
         raise ValidationError(f"Custom metric {custom_metric.name!r} is not valid", problems=problems)
-    found = {filter_name(condition): [(FILTER_LABEL, condition)] for condition in filters}
+    found = {filter_name(condition): MadeSegment([(FILTER_LABEL, condition)]) for condition in filters}
+    if sums is not None:
+        found[sums_name(sums)] = MadeSegment([(FILTER_LABEL, "")], sums.numbers)
     for segment in names:
         for condition in filters:
             within = [(label, f"({of_term}) and ({condition})") for label, of_term in known[segment]]
             name = filter_name_within(condition, segment)
-            found[name] = checked_terms(name, within, fields)
+            found[name] = MadeSegment(checked_terms(name, within, fields))
+        if sums is not None:
+            found[sums_name(sums, segment)] = MadeSegment(list(known[segment]), sums.numbers)
     return found
 
 
-def _filters(
+def sums_name(sums: CallSums, segment: str | None = None) -> str:
+    """
+    Return the name of the segment of the covariances of sums.
+
+    :param sums: The sums.
+    :param segment: Name of the segment within whose terms they are computed; None for all rows.
+    """
+    text = f"sums of {json.dumps(sums.numbers)}"
+    return filter_name(text) if segment is None else filter_name_within(text, segment)
+
+
+def _expression(
     session: Session, model: ModelRow, latest: VersionRow, code: str, fields: Mapping[str, str]
-) -> list[str]:
+) -> MetricExpression:
     labels = _labels(session, model, latest)
     # The types of labels depend on the data.
     typed = {**fields, **{f"labels.{name}": "" for name in labels}}
-    expression = checked_metric(code, typed, latest.registration["model_type"], labels)
-    return list(dict.fromkeys(canonical_condition(each, fields) for each in expression.filters))
+    return checked_metric(code, typed, latest.registration["model_type"], labels)
 
 
 def _labels(session: Session, model: ModelRow, latest: VersionRow) -> dict[str, str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.registration.custom_metric_checks import filters_of
+from aporia_provider.backend.registration.custom_metric_checks import MadeSegment, filters_of
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.registration.segment_terms import check_number_of_terms
+from aporia_provider.backend.registration.version_segments import SUMS_KEY
 from aporia_provider.backend.store.json_columns import check_json, check_names
 from aporia_provider.backend.store.lookups import find_model
 from aporia_provider.backend.store.segment_lookups import (
@@ -29,7 +31,6 @@ from aporia_provider.registrations import (
     differences,
     existing_registration,
 )
-from aporia_provider.segment_conditions import Term
 
 
 class CustomMetrics(RegistryBase):
@@ -104,23 +105,30 @@ def _added(
     return row
 
 
-def _add_filters(session: Session, model: ModelRow, filters: Mapping[str, Sequence[Term]]) -> list[str]:
-    """Add the segments of filters that the model does not have yet; return the names of all."""
+def _add_filters(session: Session, model: ModelRow, filters: Mapping[str, MadeSegment]) -> list[str]:
+    """Add the segments of a custom metric that the model does not have yet; return the names of all."""
     existing = model_segments(session, model.key)
     known = {row.name for row in existing}
-    new = {name: terms for name, terms in filters.items() if name not in known}
-    check_number_of_terms(model.id, [row.terms for row in existing], list(new.values()))
+    new = {name: made for name, made in filters.items() if name not in known}
+    added = [made.terms for made in new.values()]
+    check_number_of_terms(model.id, [row.terms for row in existing], added)
     session.add_all(
         SegmentRow(
             model_key=model.key,
             name=name,
-            registration={"name": name, "conditions": [[condition, label] for label, condition in terms]},
-            terms=[list(term) for term in terms],
+            registration=_registration(name, made),
+            terms=[list(term) for term in made.terms],
             manual=False,
         )
-        for name, terms in new.items()
+        for name, made in new.items()
     )
     return list(filters)
+
+
+def _registration(name: str, made: MadeSegment) -> dict[str, Any]:
+    conditions = [[condition, label] for label, condition in made.terms]
+    sums = {SUMS_KEY: [list(number) for number in made.numbers]} if made.numbers else {}
+    return {"name": name, "conditions": conditions, **sums}
 
 
 def _delete_filters(session: Session, model: ModelRow, names: Collection[str]) -> None:

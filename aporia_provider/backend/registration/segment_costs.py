@@ -94,7 +94,7 @@ def _cost_of_filters(
         filters = filters_of(session, model, custom_metric, known.manual)
     except ValidationError as error:
         return error
-    new = {name: terms for name, terms in filters.items() if name not in known.known}
+    new = {name: made.terms for name, made in filters.items() if name not in known.known}
     problems = exceeded_limits(list(known.known.values()), list(new.values()))
     known.known.update(new)
     return _estimated(session, known, sum(map(len, new.values())), problems)

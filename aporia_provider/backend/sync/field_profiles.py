@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import DatasetPlan, fields_plan, with_baseline
-from aporia_provider.backend.registration.version_segments import term_plans
+from aporia_provider.backend.registration.version_segments import sums_plans, term_plans
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.buckets import describe_intervals
 from aporia_provider.backend.sync.changed_buckets import ChangedBuckets
@@ -85,8 +85,13 @@ def _profile_changes(
         describe_intervals(intervals, changes.null_timestamps),
     )
     extent = table.log.extent(intervals)
-    terms = term_plans(segments.computed(all_rows=changes.entire_table), plan.term_columns)
-    profile_plan = _profile_plan(snapshot, plan, baseline, terms, whole=segments.whole)
+    computed = segments.computed(all_rows=changes.entire_table)
+    profile_plan = replace(
+        _profile_plan(
+            snapshot, plan, baseline, term_plans(computed, plan.term_columns), whole=segments.whole
+        ),
+        sums=sums_plans(computed, plan.term_columns),
+    )
     result = Result(
         checkpoint=Checkpoint(fields_fingerprint(snapshot, role, baseline.bins), context.positions(role)),
         reason=changes.reason,

@@ -21,11 +21,19 @@ from aporia_provider.monitoring.custom_metrics.number_arithmetic import NoNumber
 from aporia_provider.monitoring.result import joined, undefined
 
 NO_COVARIANCES = "there is no interval, since the covariances of the sums are not kept"
+NO_DERIVATIVE = "there is no interval, since the expression has no linear approximation at the sums"
+
+Interval = tuple[float, float] | str
+"""Ends of an interval, or why there is none."""
 NO_BOUND = "the bounds of the calls allow any number"
 NOT_MONOTONE = "there is no interval, since the expression does not rise or fall over that of its call"
 
 
-def evaluate(expression: MetricExpression, answer: Callable[[Call], MetricResult]) -> MetricResult:
+def evaluate(
+    expression: MetricExpression,
+    answer: Callable[[Call], MetricResult],
+    interval: Callable[[], Interval] = lambda: NO_COVARIANCES,
+) -> MetricResult:
     """
     Return the result of a custom metric.
 
@@ -35,6 +43,7 @@ def evaluate(expression: MetricExpression, answer: Callable[[Call], MetricResult
 
     :param expression: The expression.
     :param answer: Function that returns the result of a call.
+    :param interval: Function that returns the interval of an expression of several calls.
     :raises aporia_provider.errors.ValidationError: if it raises one; the message names the call.
     """
     results = [_checked(_answered(call, answer)) for call in expression.calls]
@@ -43,7 +52,7 @@ def evaluate(expression: MetricExpression, answer: Callable[[Call], MetricResult
     missing = [place for place, result in enumerate(results) if result.number is None]
     if missing:
         return _without(expression, results)
-    return _Evaluation(expression, results).result()
+    return _Evaluation(expression, results, interval).result()
 
 
 def _answered(call: Call, answer: Callable[[Call], MetricResult]) -> MetricResult:
@@ -94,9 +103,15 @@ def _summed(results: Sequence[MetricResult], reason: str | None) -> MetricResult
 
 
 class _Evaluation:
-    def __init__(self, expression: MetricExpression, results: Sequence[MetricResult]) -> None:
+    def __init__(
+        self,
+        expression: MetricExpression,
+        results: Sequence[MetricResult],
+        interval: Callable[[], Interval],
+    ) -> None:
         self._expression = expression
         self._results = results
+        self._of_several = interval
 
     def result(self) -> MetricResult:
         base = _summed(self._results, None)
@@ -132,7 +147,8 @@ class _Evaluation:
     def _interval(self) -> tuple[float | None, float | None, str | None]:
         """Return the interval, and why there is none although the calls have intervals."""
         if len(self._results) > 1:
-            return None, None, NO_COVARIANCES
+            found = self._of_several()
+            return (None, None, found) if isinstance(found, str) else (*found, None)
         low, high = (self._results[0].low, self._results[0].high) if self._results else (None, None)
         if not isinstance(low, int | float) or not isinstance(high, int | float):
             return None, None, None

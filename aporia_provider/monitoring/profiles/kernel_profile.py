@@ -29,6 +29,7 @@ from aporia_provider.monitoring.profiles.gathering import gathered
 from aporia_provider.monitoring.profiles.numpy_profile import Bucket, Profile, add, outcome_states
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, Bins, FieldPlan, ProfilePlan
 from aporia_provider.monitoring.profiles.profile_parts import ProfileParts
+from aporia_provider.monitoring.profiles.row_sums import RowSums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,13 +50,13 @@ def kernel_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan, library
 
     :param library: The kernel.
     """
-    computation = _Computation(plan, library)
+    computation, sums = _Computation(plan, library), RowSums(plan)
     # With segments, there are many runs, which are longer if more rows are processed together.
-    remaining, buckets = iter(batches), 1 if plan.segments else 0
+    remaining, buckets = sums.observed(batches), 1 if plan.segments else 0
     while (rows := gathered(remaining, buckets)) is not None:
         buckets = computation.add(rows)
     computation.take_all()
-    return computation.states
+    return {**computation.states, **sums.states}
 
 
 class _Computation:
@@ -87,6 +88,8 @@ class _Computation:
 
     def add(self, rows: pa.RecordBatch) -> int:
         """Add rows; return the number of buckets that were processed one by one."""
+        if not self._parts.prefixes:
+            return 0
         runs = BucketRuns.of(rows.column(TIME), self._plan.seconds)
         numbers, texts = self._number_columns(rows), self._text_codes(rows)
         most = max(1, self.most_slots // max(1, len(self._parts.prefixes)))

@@ -15,6 +15,7 @@ from aporia_provider.monitoring.profiles.field_states import field_states
 from aporia_provider.monitoring.profiles.gathering import gathered
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, OutcomePlan, ProfilePlan
 from aporia_provider.monitoring.profiles.profile_parts import ProfileParts
+from aporia_provider.monitoring.profiles.row_sums import RowSums
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
 
@@ -28,8 +29,8 @@ Profile = dict[tuple[Bucket, str], State]
 def numpy_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     """Return the states of rows, see :func:`~aporia_provider.monitoring.profiles.profile.profile`."""
     states: Profile = {}
-    parts = ProfileParts(plan)
-    remaining, buckets = iter(batches), 1
+    parts, sums = ProfileParts(plan), RowSums(plan)
+    remaining, buckets = sums.observed(batches), 1
     while (table := gathered(remaining, buckets)) is not None:
         rows_by_bucket = list(_buckets(table, plan.seconds))
         for bucket, rows in rows_by_bucket:
@@ -37,7 +38,7 @@ def numpy_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profi
                 for key, state in _states(selected, plan):
                     add(states, (bucket, prefix + key), state)
         buckets = len(rows_by_bucket)
-    return states
+    return {**states, **sums.states}
 
 
 def _selected(rows: pa.RecordBatch, parts: ProfileParts) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -99,6 +99,52 @@ class SegmentTermPlan:
 
 
 @dataclass(frozen=True)
+class RowCondition:
+    """
+    A condition that rows meet.
+
+    :param text: The condition; empty for all rows.
+    :param columns: Name in the condition, column in the batches and field type of each field that it names.
+    """
+
+    text: str = ""
+    columns: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class RowNumberPlan:
+    """
+    A number that each row has.
+
+    :param kind: ``rows`` (1), ``value``, ``absolute``, ``square``, ``finite`` (whether there is a finite
+        number), ``present``, ``missing`` or ``zero``. The number is 0 where there is no finite value.
+    :param column: Column in the batches; empty for ``rows``.
+    :param type: Type of the field.
+    :param filter: Rows whose number is not 0.
+    """
+
+    kind: str
+    column: str = ""
+    type: str = ""
+    filter: RowCondition = field(default_factory=RowCondition)
+
+
+@dataclass(frozen=True)
+class SumsPlan:
+    """
+    Numbers whose sums, and the sums of whose products, are computed.
+
+    :param prefix: Prefix of the key of the states, such as ``@3.0:``.
+    :param rows: The rows.
+    :param numbers: The numbers.
+    """
+
+    prefix: str
+    rows: RowCondition
+    numbers: tuple[RowNumberPlan, ...]
+
+
+@dataclass(frozen=True)
 class ProfilePlan:
     """
     The states to compute from the rows of a dataset.
@@ -112,6 +158,7 @@ class ProfilePlan:
     :param bins: Keys of fields (and of categories of dicts: ``features.scores[cat]``) to bins.
     :param segments: Parts of the rows whose states are computed as well, with other keys.
     :param whole: Whether to compute the states of all rows.
+    :param sums: Sums whose covariances are computed as well.
     """
 
     period: str
@@ -120,6 +167,7 @@ class ProfilePlan:
     bins: Mapping[str, Bins] = field(default_factory=dict)
     segments: tuple[SegmentTermPlan, ...] = ()
     whole: bool = True
+    sums: tuple[SumsPlan, ...] = ()
 
     @property
     def seconds(self) -> int:
@@ -149,6 +197,7 @@ def dump_plan(plan: ProfilePlan) -> dict[str, Any]:
         "grids": dump_bins(plan.bins),
         **({"segments": [asdict(term) for term in plan.segments]} if plan.segments else {}),
         **({} if plan.whole else {"whole": False}),
+        **({"sums": [asdict(sums) for sums in plan.sums]} if plan.sums else {}),
     }
 
 
@@ -163,9 +212,18 @@ def load_plan(stored: Mapping[str, Any]) -> ProfilePlan:
         for term in stored.get("segments", ())
     )
     bins, whole = load_bins(stored["grids"]), stored.get("whole", True)
-    return ProfilePlan(
-        stored["period"], load_fields(stored["fields"]), outcomes, bins, segments=segments, whole=whole
-    )
+    sums = tuple(map(_load_sums, stored.get("sums", ())))
+    fields = load_fields(stored["fields"])
+    return ProfilePlan(stored["period"], fields, outcomes, bins, segments=segments, whole=whole, sums=sums)
+
+
+def _load_sums(stored: Mapping[str, Any]) -> SumsPlan:
+    numbers = (RowNumberPlan(**{**each, "filter": _load_rows(each["filter"])}) for each in stored["numbers"])
+    return SumsPlan(stored["prefix"], _load_rows(stored["rows"]), tuple(numbers))
+
+
+def _load_rows(stored: Mapping[str, Any]) -> RowCondition:
+    return RowCondition(stored["text"], tuple(map(tuple, stored["columns"])))
 
 
 def dump_fields(fields: Iterable[FieldPlan]) -> list[dict[str, Any]]:
