@@ -562,15 +562,17 @@ def test_custom_metrics_are_created_listed_and_deleted_with_their_filters(
     with pytest.raises(ConflictError, match="code: "):
         api.create_custom_metric("churn", other)
     assert api.create_custom_metric("churn", other, if_exists="skip")["id"] == made["id"]
-    (segment,) = api.list_segments("churn")
+    segment, covariances = api.list_segments("churn")
     assert (segment["manual"], [term["label"] for term in segment["terms"]]) == (False, ["true"])
+    assert covariances["name"].startswith("filter: sums of ")
     # The same filter, written in another way.
     second = CustomMetric(name="D", code='count(filter="zeta   >  1.0")')
     api.create_custom_metric("churn", second)
     stored = api.list_custom_metrics("churn")
     assert [(each["name"], each["code"]) for each in stored] == [("C", given.code), ("D", second.code)]
-    assert [each["filters"] for each in stored] == [[segment["name"]]] * 2
-    assert len(api.list_segments("churn")) == 1
+    assert stored[0]["filters"] == [segment["name"], covariances["name"]]
+    assert (stored[1]["filters"], stored[1]["segments"]) == ([segment["name"]], [])
+    assert len(api.list_segments("churn")) == 2
     with pytest.raises(ConflictError, match="is the filter of custom metrics"):
         api.delete_segment("churn", segment["name"])
     api.delete_custom_metric("churn", made["id"])

@@ -334,9 +334,10 @@ def test_the_cost_of_a_file_is_printed(model: MonitoredModel, run: Run, file: Pa
     assert expected["notes"][0] in err
     body = json.loads(run("segments", "cost", file, "--json")[1])
     costs = {each["name"]: each["terms"] for each in body}
-    assert costs == {"ages": 2, "plans": 2, "both": 4, "old": 1}
+    assert costs == {"ages": 2, "plans": 2, "both": 4, "old": 2}
     file.write_text(FILE.replace("- name: old", "- name: old\n    segments: [plans, both]"))
     body = json.loads(run("segments", "cost", file, "--json")[1])
-    assert (body[-1]["terms"], body[-1]["states"]) == (7, 7 * body[0]["states"] // 2)
+    # A filter and the covariances, of all rows and of the six terms.
+    assert (body[-1]["terms"], body[-1]["states"]) == (14, 7 * body[0]["states"])
     assert {each["model_id"] for each in body} == {"m"}
     assert model.registry.list_segments("m") == []
