@@ -36,7 +36,7 @@ def dataset_freshness(
     :param now: Time of the verdicts.
     :param find_credentials: Function that returns the credentials for S3; called only if the table is on S3.
     :param settings: How the table is judged.
-    :param histories: Folder that keeps what was read.
+    :param histories: Folder in which the histories are stored.
     :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
     :raises aporia_provider.errors.ValidationError: if it is not a Delta table, or must not be read.
     """

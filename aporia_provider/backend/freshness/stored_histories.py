@@ -60,7 +60,7 @@ def stored_histories(session: Session, dataset_keys: Iterable[int]) -> dict[int,
 
 def store_history(session: Session, dataset_key: int, read: StoredHistory) -> None:
     """
-    Store what was read of the table of a dataset, unless something newer is stored.
+    Store the history of the table of a dataset, unless a newer history is stored.
 
     :param session: A session with a write transaction.
     :param dataset_key: Key of the dataset.

@@ -88,7 +88,7 @@ def check_tables(
     :param settings: How the tables are judged.
     :param now: Time of the verdicts. Default: the current time.
     :param max_commits: Maximum number of commits of each table to learn from.
-    :param histories: Folder that keeps what was read. Default: all commits are read each time.
+    :param histories: Folder in which the histories are stored. Default: all commits are read each time.
     :raises aporia_provider.errors.ValidationError: if ``now`` has no time zone.
     :raises aporia_provider.errors.AporiaError: if there are no credentials. Errors of single tables are
         returned.

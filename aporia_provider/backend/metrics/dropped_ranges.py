@@ -45,9 +45,9 @@ class DroppedRanges:
         if start is None or end is None:
             return self._intervals
         # Ranges of one field do not overlap, so their ends ascend as well.
-        place = max(0, bisect_right(self._starts, start) - 1)
+        index = max(0, bisect_right(self._starts, start) - 1)
         overlaps = []
-        for interval in self._intervals[place:]:
+        for interval in self._intervals[index:]:
             if interval[0] >= end:
                 break
             if interval[1] > start:

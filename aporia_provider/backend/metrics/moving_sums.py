@@ -63,16 +63,16 @@ class MovingSum:
             self._behind = _added(self._behind, state)
         self._last = max(self._last, last)
 
-    def _divide(self, place: int) -> None:
+    def _divide(self, end: int) -> None:
         """Divide the window at its end, and store the sums of the states up to there at regular intervals."""
-        self._place, self._behind, self._block = place, None, {}
-        self._step = max(1, isqrt(place - self._first))
-        self._kept = {place: None}
+        self._place, self._behind, self._block = end, None, {}
+        self._step = max(1, isqrt(end - self._first))
+        self._kept = {end: None}
         sum_: State | None = None
-        for at in reversed(range(self._first, place)):
-            sum_ = _added(self._states[at], sum_)
-            if at % self._step == 0:
-                self._kept[at] = sum_
+        for index in reversed(range(self._first, end)):
+            sum_ = _added(self._states[index], sum_)
+            if index % self._step == 0:
+                self._kept[index] = sum_
 
     def _up_to_place(self, first: int) -> State | None:
         """Return the sum of the states from one index up to the position where the window is divided."""
@@ -81,8 +81,8 @@ class MovingSum:
         if first not in self._block:
             next_kept = min(-(-(first + 1) // self._step) * self._step, self._place)
             sum_, self._block = self._kept[next_kept], {}
-            for at in reversed(range(first, next_kept)):
-                sum_ = self._block[at] = _added(self._states[at], sum_)
+            for index in reversed(range(first, next_kept)):
+                sum_ = self._block[index] = _added(self._states[index], sum_)
         return self._block[first]
 
 

@@ -53,12 +53,12 @@ class TermPair:
         """Return a query for the confusion counts of both terms."""
         metrics = [
             {
-                "id": f"{place} {cell}",
+                "id": f"{index} {cell}",
                 "metric": cell,
                 "parameters": parameters,
                 "datasets": {"data": {**self.rows, "segment": {"id": self.segment, "value": label}}},
             }
-            for place, label in enumerate((self.value, self.reference))
+            for index, label in enumerate((self.value, self.reference))
             for cell in _CELLS
         ]
         return MetricsQuery.from_wire({"model_id": self.model_id, "metrics": metrics})
@@ -87,10 +87,10 @@ def compare_terms(
     results = {each.id: each for item in query(pair.query(parameters)) for each in item.metrics}
     if problems := list(dict.fromkeys(each.error for each in results.values() if each.error)):
         raise ValidationError("The terms cannot be compared", problems=problems)
-    counts = [_counts(metric, results, place) for place in range(2)]
-    given = parameters.get("confidence")
-    z = normal_quantile(CONFIDENCE if given is None else float(given))
-    known = {
+    counts = [_counts(metric, results, index) for index in range(2)]
+    probability = parameters.get("confidence")
+    z = normal_quantile(CONFIDENCE if probability is None else float(probability))
+    measured = {
         "metric": metric,
         "segment": pair.segment,
         "value": pair.value,
@@ -101,26 +101,26 @@ def compare_terms(
     doubts = dict.fromkeys(
         each.reason for each in results.values() if each.status != "ok" and each.reason is not None
     )
-    return _judged(known, counts, z, list(doubts))
+    return _judge(measured, counts, z, list(doubts))
 
 
-def _counts(metric: str, results: Mapping[str, QueryResult], place: int) -> tuple[int, int]:
+def _counts(metric: str, results: Mapping[str, QueryResult], index: int) -> tuple[int, int]:
     top, bottom = RATES[metric]
-    numbers = {cell: round(results[f"{place} {cell}"].number or 0) for cell in _CELLS}
+    numbers = {cell: round(results[f"{index} {cell}"].number or 0) for cell in _CELLS}
     return sum(numbers[cell] for cell in top), sum(numbers[cell] for cell in bottom)
 
 
-def _judged(
-    known: Mapping[str, Any], counts: list[tuple[int, int]], z: float, doubts: list[str]
+def _judge(
+    measured: Mapping[str, Any], counts: list[tuple[int, int]], z: float, doubts: list[str]
 ) -> SegmentComparison:
     (count, size), (other_count, other_size) = counts
     if not size or not other_size:
         reason = "; ".join([*doubts, "there are no rows in the denominator of the rate"])
-        return SegmentComparison(outcome="insufficient", reason=reason, **known)
+        return SegmentComparison(outcome="insufficient", reason=reason, **measured)
     rates = [wilson(top / bottom, bottom, z) for top, bottom in counts]
     between = difference(*rates)
     compared: dict[str, Any] = {
-        **known,
+        **measured,
         "rate": rates[0].value,
         "reference_rate": rates[1].value,
         "difference": between.value,

@@ -64,8 +64,8 @@ class SegmentQuestion:
     @property
     def confidence(self) -> float:
         """Probability of the intervals."""
-        given = self.parameters.get("confidence")
-        return CONFIDENCE if given is None else float(given)
+        probability = self.parameters.get("confidence")
+        return CONFIDENCE if probability is None else float(probability)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -75,17 +75,17 @@ class SegmentQuestion:
 
     def answers(self, query: Query, terms: Sequence[Term]) -> dict[tuple[Term, int, str], QueryResult]:
         """Return the results of each term, period and metric."""
-        places = [(term, period, name) for term in terms for period in range(2) for name in self.metrics]
+        requested = [(term, period, name) for term in terms for period in range(2) for name in self.metrics]
         results: dict[tuple[Term, int, str], QueryResult] = {}
-        for first in range(0, len(places), _BATCH):
-            batch = places[first : first + _BATCH]
+        for first in range(0, len(requested), _BATCH):
+            batch = requested[first : first + _BATCH]
             for item in query(self._query(batch)):
                 results.update((batch[int(result.id)], result) for result in item.metrics)
         return results
 
-    def _query(self, places: Sequence[tuple[Term, int, str]]) -> MetricsQuery:
+    def _query(self, requested: Sequence[tuple[Term, int, str]]) -> MetricsQuery:
         metrics = []
-        for number, (term, period, name) in enumerate(places):
+        for number, (term, period, name) in enumerate(requested):
             data = dict(self.periods[period])
             if term is not None:
                 data["segment"] = {"id": term[0], "value": term[1]}
@@ -138,22 +138,22 @@ def _changes(
         for period in range(2)
         if (result := answers[(segment["id"], label), period, question.metric]).error
     ]
-    known = {label: pair for label, pair in pairs.items() if pair is not None}
-    if errors or len(known) < len(labels):
+    measured = {label: pair for label, pair in pairs.items() if pair is not None}
+    if errors or len(measured) < len(labels):
         reason = errors[0] if errors else "there is no number"
         return SegmentChange(segment=name, divided=False, reason=f"not compared: {reason}")
-    terms = [_term(name, label, pair) for label, pair in known.items()]
+    terms = [_term(name, label, pair) for label, pair in measured.items()]
     if not are_disjoint([parse_condition(term["condition"]) for term in segment["terms"]]):
         reason = "terms may overlap, so that the change is not divided"
         return SegmentChange(segment=name, divided=False, terms=tuple(terms), reason=reason)
-    others = [rest(whole[place].mean, [pair[place].mean for pair in known.values()]) for place in range(2)]
+    others = [rest(whole[index].mean, [pair[index].mean for pair in measured.values()]) for index in range(2)]
     if others[0] is None or others[1] is None:
         reason = "not divided, since the terms were not synced up to the same commit as all rows"
         return SegmentChange(segment=name, divided=False, terms=tuple(terms), reason=reason)
     means = whole[0].mean, whole[1].mean
     terms = [
         _with_contribution(term, means, (pair[0].mean, pair[1].mean))
-        for term, pair in zip(terms, known.values(), strict=True)
+        for term, pair in zip(terms, measured.values(), strict=True)
     ]
     if others[0].weight or others[1].weight:
         terms.append(_rest_of_rows(name, means, (others[0], others[1])))
@@ -210,7 +210,7 @@ def _pair(
     question: SegmentQuestion, answers: Mapping[tuple[Term, int, str], QueryResult], term: Term
 ) -> Pair | None:
     sides = [
-        _side(question, {name: answers[term, place, name] for name in question.metrics}) for place in range(2)
+        _side(question, {name: answers[term, index, name] for name in question.metrics}) for index in range(2)
     ]
     return None if sides[0] is None or sides[1] is None else (sides[0], sides[1])
 

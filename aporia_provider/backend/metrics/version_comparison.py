@@ -52,14 +52,14 @@ class VersionPair:
         column = {"column": parameters.get("column")}
         questions = [
             {
-                "id": f"{role} {name} {place}",
+                "id": f"{role} {name} {index}",
                 "metric": name,
                 "parameters": column if name == _LABELS else parameters,
                 "datasets": {"data": self._dataset(role, version)},
             }
             for role in self.roles
             for name in (metric, _LABELS)
-            for place, version in enumerate((self.champion, self.challenger))
+            for index, version in enumerate((self.champion, self.challenger))
         ]
         return MetricsQuery.from_wire({"model_id": self.model_id, "metrics": questions})
 
@@ -92,10 +92,10 @@ def compare(
     results = query(pair.query(metric, parameters))
     by_id = {result.id: result for item in results for result in item.metrics}
     role = _role(pair, by_id)
-    sides = [by_id[f"{role} {metric} {place}"] for place in range(2)]
+    sides = [by_id[f"{role} {metric} {index}"] for index in range(2)]
     _raise(pair, sides)
     confidence = parameters.get("confidence")
-    comparison = _judged(
+    comparison = _judge(
         metric, direction, margin, role, sides, CONFIDENCE if confidence is None else confidence
     )
     return replace(comparison, segment=None if pair.segment is None else dict(pair.segment))
@@ -104,7 +104,7 @@ def compare(
 def _role(pair: VersionPair, results: Mapping[str, QueryResult]) -> str:
     """Return the first role in which both versions have labels; the last one if there is none."""
     labelled = (
-        role for role in pair.roles if all(results[f"{role} {_LABELS} {place}"].value for place in range(2))
+        role for role in pair.roles if all(results[f"{role} {_LABELS} {index}"].value for index in range(2))
     )
     return next(labelled, pair.roles[-1])
 
@@ -116,11 +116,11 @@ def _raise(pair: VersionPair, sides: list[QueryResult]) -> None:
         raise ValidationError("The versions cannot be compared", problems=problems)
 
 
-def _judged(
+def _judge(
     metric: str, direction: Better, margin: float, role: str, sides: list[QueryResult], confidence: float
 ) -> VersionComparison:
     champion, challenger = sides
-    known = {
+    shared_fields = {
         "metric": metric,
         "better": direction,
         "margin": margin,
@@ -134,7 +134,7 @@ def _judged(
     reasons = [_reason(name, side) for name, side in zip(("champion", "challenger"), sides, strict=True)]
     reason = "; ".join(filter(None, reasons)) or None
     if intervals[0] is None or intervals[1] is None:
-        return VersionComparison(outcome="insufficient", reason=reason, **known)
+        return VersionComparison(outcome="insufficient", reason=reason, **shared_fields)
     better_, worse = (intervals[1], intervals[0]) if direction == "higher" else (intervals[0], intervals[1])
     improvement = difference(better_, worse)
     reliable = all(side.status == "ok" for side in sides)
@@ -144,7 +144,7 @@ def _judged(
         low=improvement.low,
         high=improvement.high,
         reason=reason,
-        **known,
+        **shared_fields,
         **_planning(intervals[0], intervals[1], sides, margin, confidence),
     )
 

@@ -181,7 +181,7 @@ class MonitorEvaluations(RegistryBase):
         with self.database.read_transaction() as session:
             if model_id is not None:
                 query = query.where(MonitorRow.subject == find_model(session, self.environment, model_id).id)
-            return [_listed(row) for row in session.scalars(query.order_by(MonitorRow.key))]
+            return [_listed_monitor(row) for row in session.scalars(query.order_by(MonitorRow.key))]
 
     def _active_monitors(self, model_id: str, model_version: str | None) -> list[Any]:
         from aporia_provider.backend.monitors.monitor_plan import StoredMonitor
@@ -255,7 +255,7 @@ def _report(model_id: str, monitors: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _listed(row: MonitorRow) -> dict[str, Any]:
+def _listed_monitor(row: MonitorRow) -> dict[str, Any]:
     from aporia_provider.monitor_configuration import parse_configuration
 
     try:

@@ -63,7 +63,7 @@ def subjects_of(configuration: MonitorConfiguration, schema: VersionSchema) -> l
         return [ROWS]
     named = configuration.identification.fields
     if named:
-        return _named(named, schema)
+        return _named_subjects(named, schema)
     if metric.field is not None:
         return [_find(metric.field, schema)]
     if type_ == "performance_degradation":
@@ -76,17 +76,17 @@ def subjects_of(configuration: MonitorConfiguration, schema: VersionSchema) -> l
     return [each for each in subjects if allowed is None or each.type in allowed]
 
 
-def _named(named: dict[str, list[str]], schema: VersionSchema) -> list[Subject]:
+def _named_subjects(named: dict[str, list[str]], schema: VersionSchema) -> list[Subject]:
     subjects: list[Subject] = []
     problems: list[str] = []
     for category, names in named.items():
-        known = {_name(each): each for each in _category(category, schema)}
+        subjects_by_name = {_name(each): each for each in _category(category, schema)}
         for name in names:
             plain = name.removeprefix(f"{category}.")
-            if plain in known:
-                subjects.append(known[plain])
+            if plain in subjects_by_name:
+                subjects.append(subjects_by_name[plain])
             else:
-                problems.append(f"{category}: there is no {plain!r}; {nearest(plain, known)}")
+                problems.append(f"{category}: there is no {plain!r}; {nearest(plain, subjects_by_name)}")
     if problems:
         raise ValidationError("The version does not have the fields of the monitor", problems=problems)
     return subjects

@@ -96,7 +96,7 @@ def match_alerts(alerts: Sequence[set[int]], incidents: Sequence[Incident]) -> l
     """
     matches: list[Match] = []
     for incident in incidents:
-        shared = {place for place, starts in enumerate(alerts) if starts & incident.starts}
+        shared = {index for index, starts in enumerate(alerts) if starts & incident.starts}
         joined = [match for match in matches if match.alerts & shared]
         merged = Match(shared, [incident])
         for match in joined:
@@ -104,4 +104,4 @@ def match_alerts(alerts: Sequence[set[int]], incidents: Sequence[Incident]) -> l
             matches.remove(match)
         matches.append(merged)
     matched = set().union(*(match.alerts for match in matches)) if matches else set()
-    return [*matches, *(Match({place}, []) for place in range(len(alerts)) if place not in matched)]
+    return [*matches, *(Match({index}, []) for index in range(len(alerts)) if index not in matched)]

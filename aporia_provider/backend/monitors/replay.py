@@ -145,7 +145,7 @@ class Replay:
                 for incident in find_incidents(judged, settings.repeat_seconds):
                     last = verdicts[incident.windows[-1].start]
                     failed = [each.field or each.metric for each in last.failed]
-                    yield _shown(place, incident, [str(field)] if settings.by_field else failed, last)
+                    yield _alert_of(place, incident, [str(field)] if settings.by_field else failed, last)
 
 
 def _outcome(window: WindowVerdict, field: str | None, by_field: bool) -> Outcome:
@@ -160,7 +160,7 @@ def _described(place: Place) -> str:
     return f"version {version or 'all'}{f', {segment}' if segment else ''}"
 
 
-def _shown(place: Place, incident: Incident, failed: list[str], last: WindowVerdict) -> dict[str, Any]:
+def _alert_of(place: Place, incident: Incident, failed: list[str], last: WindowVerdict) -> dict[str, Any]:
     start, end = incident.windows[0].start, incident.windows[-1].end
     return {
         "model_version": place[0] or None,

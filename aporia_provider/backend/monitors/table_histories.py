@@ -69,8 +69,8 @@ class TableHistories:
             versions = {key for monitor in judging for key in _version_keys(targets, monitor)}
             tables = connected_tables(session, versions)
             stored = stored_histories(session, [table.dataset_key for table in tables])
-        known = {each.uri: each.history for each in stored.values() if each.history is not None}
-        return tables, known
+        histories = {each.uri: each.history for each in stored.values() if each.history is not None}
+        return tables, histories
 
     def _read(
         self,

@@ -36,7 +36,7 @@ class JudgedVersion:
     The verdicts on a version.
 
     :param version_key: Key of the version; None for the union.
-    :param inputs: What the verdicts are computed from.
+    :param inputs: Text that identifies the states and configurations of the verdicts.
     :param windows: The windows with their verdicts.
     """
 

@@ -25,10 +25,10 @@ def csv_response(header: Sequence[str], lines: Iterable[Sequence[Any]], name: st
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows([_plain(value) for value in line] for line in lines)
+    writer.writerows([_csv_value(value) for value in line] for line in lines)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text.getvalue(), media_type="text/csv", headers=headers)
 
 
-def _plain(value: Any) -> Any:
+def _csv_value(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -64,7 +64,7 @@ def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mappin
     :param types: Types by column, in Spark's JSON form.
     """
     columns = list(dataset.columns(schema))
-    names = {(category, name): f"c{place}" for place, (category, name, _) in enumerate(columns)}
+    names = {(category, name): f"c{index}" for index, (category, name, _) in enumerate(columns)}
     planned = (
         _field(schema, category, name, names[category, name], types.get(column))
         for category, name, column in columns
@@ -99,22 +99,22 @@ def performance_plan(
         for _, name, column in actuals.columns(schema)
         if name not in serving_labels and has_performance_metrics(schema, name)
     ]
-    columns = {f"p{place}": serving_columns["predictions", name] for place, (name, _) in enumerate(labels)}
+    columns = {f"p{index}": serving_columns["predictions", name] for index, (name, _) in enumerate(labels)}
     query = serving_columns.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
     if query is not None:
         columns["q"] = query
     by_query = "q" if query is not None else None
     outcomes = (
         replace(
-            _outcome(schema, name, (f"p{place}", f"{_LABEL}{place}"), by_query),
-            tied=tie_column(f"{_LABEL}{place}"),
+            _outcome(schema, name, (f"p{index}", f"{_LABEL}{index}"), by_query),
+            tied=tie_column(f"{_LABEL}{index}"),
         )
-        for place, (name, _) in enumerate(labels)
+        for index, (name, _) in enumerate(labels)
     )
-    names = {item: f"s{place}" for place, item in enumerate(serving_columns)}
+    names = {item: f"s{index}" for index, item in enumerate(serving_columns)}
     term_columns = _term_columns(schema, names)
     return DatasetPlan((), tuple(outcomes), columns, term_columns), {
-        f"{_LABEL}{place}": column for place, (_, column) in enumerate(labels)
+        f"{_LABEL}{index}": column for index, (_, column) in enumerate(labels)
     }
 
 

@@ -195,7 +195,7 @@ def _checked_at(session: Session, model_key: int) -> dict[int, datetime]:
         .where(VersionRow.model_key == model_key, DatasetRow.role == SERVING)
         .where(SyncRow.part == FIELDS, SyncRow.error.is_(None))
     )
-    return {version: at for version, at in session.execute(query) if at is not None}
+    return {version: checked_at for version, checked_at in session.execute(query) if checked_at is not None}
 
 
 def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:

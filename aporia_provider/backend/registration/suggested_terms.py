@@ -73,7 +73,7 @@ def _is_usable(text: str) -> bool:
 
 
 def _of_ranges(name: str, key: str, state: NumericState, bins: NumericBins | None) -> Suggested:
-    quantiles = [quantile(state, bins, place / RANGES).value for place in range(RANGES + 1)]
+    quantiles = [quantile(state, bins, index / RANGES).value for index in range(RANGES + 1)]
     if any(not isinstance(value, float | int) for value in quantiles):
         return Suggested(None, f"{key}: its quantiles are not known")
     edges = _distinct([float(value) for value in quantiles])

@@ -138,8 +138,8 @@ class _Reply:
         path = (self.scope.get("raw_path") or b"").decode("latin-1")
         milliseconds = (time.monotonic() - self._began) * 1000
         permissions: TokenPermissions | None = self.state.get("permissions")
-        who = "-" if permissions is None else f"{permissions.environment}/{permissions.name}"
-        fields = (self.address, who, self.scope["method"], path, self.status, milliseconds)
+        user = "-" if permissions is None else f"{permissions.environment}/{permissions.name}"
+        fields = (self.address, user, self.scope["method"], path, self.status, milliseconds)
         log.info("%s %r %s %r %d %.0f ms", *fields)
 
 

@@ -112,7 +112,7 @@ class _Documented(GenerateJsonSchema):
     def model_schema(self, schema: Any) -> Schema:
         described = super().model_schema(schema)
         described.pop("title", None)
-        docstrings = [_plain(base.__doc__ or "") for base in schema["cls"].__mro__]
+        docstrings = [_plain_text(base.__doc__ or "") for base in schema["cls"].__mro__]
         for name, text in (item for docstring in docstrings for item in _PARAMETER.findall(docstring)):
             if name in described["properties"] and not _ONLY_REFERENCE.fullmatch(text.strip()):
                 described["properties"][name].setdefault("description", " ".join(text.split()))
@@ -124,11 +124,11 @@ def remove_markup(document: Schema) -> Schema:
     """Remove the fields and roles of docstrings from the descriptions of the response schemas."""
     for schema in document["components"]["schemas"].values():
         if "description" in schema:
-            schema["description"] = _plain(schema["description"]).partition("\n:")[0].strip()
+            schema["description"] = _plain_text(schema["description"]).partition("\n:")[0].strip()
     return document
 
 
-def _plain(docstring: str) -> str:
+def _plain_text(docstring: str) -> str:
     return _ROLE.sub(r"\1", inspect.cleandoc(docstring))
 
 

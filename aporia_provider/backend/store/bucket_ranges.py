@@ -58,8 +58,8 @@ def serving_ranges_of(session: Session, model_keys: Sequence[int], now: int) -> 
     ).group_by(DatasetRow.version_key)
     ranges = {version: _known(*ends) for version, *ends in session.execute(query)}
     for version, last_past in _within_blocks(session, model_keys, now):
-        known, last, first = ranges[version]
-        ranges[version] = max(known, last_past), last, first
+        complete, last, first = ranges[version]
+        ranges[version] = max(complete, last_past), last, first
     return ranges
 
 

@@ -66,8 +66,8 @@ def _is_taken(stored: Mapping[Any, Any], remaining: Buckets, months: int) -> boo
     if stored["states"] is not None:
         buckets = read_buckets(field, first, stored["states"])
         return all(remaining.pop(bucket, None) == state for bucket, state in buckets.items())
-    places = [bucket for bucket in remaining if bucket is not None and first <= bucket <= last]
-    taken_states = [remaining.pop(bucket) for bucket in places]
+    taken_buckets = [bucket for bucket in remaining if bucket is not None and first <= bucket <= last]
+    taken_states = [remaining.pop(bucket) for bucket in taken_buckets]
     if stored["total"] is None:
         return bool(first < months)
     return bool(taken_states) and sum_states(taken_states) == read_total(field, first, stored["total"])

@@ -16,16 +16,16 @@ from aporia_provider.monitoring.profiles.profile import Profile
 _PREFIX = re.compile(r"@(\d+)\.\d+:")
 
 
-def term_prefix(segment_key: int, place: int) -> str:
+def term_prefix(segment_key: int, index: int) -> str:
     """
     Return the prefix of the keys of the states of a term.
 
     Keys of the states of all rows begin with a letter.
 
     :param segment_key: Key of the segment's row.
-    :param place: Position of the term in the segment.
+    :param index: Position of the term in the segment.
     """
-    return f"@{segment_key}.{place}:"
+    return f"@{segment_key}.{index}:"
 
 
 def segment_part(part: str, segment_key: int) -> str:
@@ -52,7 +52,7 @@ def without_prefix(key: str) -> str:
 def by_segment(states: Profile) -> dict[int | None, Profile]:
     """Return the states by the key of their segment; None for the states of all rows."""
     divided: dict[int | None, Profile] = defaultdict(dict)
-    for place, state in states.items():
-        match = _PREFIX.match(place[1])
-        divided[None if match is None else int(match[1])][place] = state
+    for location, state in states.items():
+        match = _PREFIX.match(location[1])
+        divided[None if match is None else int(match[1])][location] = state
     return divided

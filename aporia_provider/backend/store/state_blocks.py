@@ -91,13 +91,13 @@ def block_values(
     :param buckets: At least one state; one without a timestamp must be alone.
     :param total: Sum of the states, if it is known.
     """
-    known = sorted(bucket for bucket in buckets if bucket is not None)
-    states = [buckets[bucket] for bucket in known] or [buckets[None]]
-    encoded = encode_states([bucket - known[0] for bucket in known] or [0], states)
-    if len(encoded) > _MOST_BYTES and len(known) > 1:
-        middle = len(known) // 2
+    timed = sorted(bucket for bucket in buckets if bucket is not None)
+    states = [buckets[bucket] for bucket in timed] or [buckets[None]]
+    encoded = encode_states([bucket - timed[0] for bucket in timed] or [0], states)
+    if len(encoded) > _MOST_BYTES and len(timed) > 1:
+        middle = len(timed) // 2
         halves: list[Buckets] = [
-            {bucket: buckets[bucket] for bucket in half} for half in (known[:middle], known[middle:])
+            {bucket: buckets[bucket] for bucket in half} for half in (timed[:middle], timed[middle:])
         ]
         return [row for half in halves for row in block_values(owner, span, half)]
     return [{**sum_values(owner, span, buckets, total), "states": encoded}]
@@ -111,8 +111,8 @@ def sum_values(
 
     For the parameters see :func:`block_values`.
     """
-    known = [bucket for bucket in buckets if bucket is not None]
-    first, last = (min(known), max(known)) if known else (None, None)
+    timed = [bucket for bucket in buckets if bucket is not None]
+    first, last = (min(timed), max(timed)) if timed else (None, None)
     states = list(buckets.values())
     total = sum_states(states) if total is None else total
     counts = {

@@ -47,8 +47,8 @@ class _Stored:
 
     def total(self, field: str, added: Buckets) -> State | None:
         """Return the sum of the stored and of other states; None if it is not known."""
-        known = [read_total(field, first, total) for first, total in self.totals if total is not None]
-        return sum_states([*known, *added.values()]) if len(known) == len(self.totals) else None
+        totals = [read_total(field, first, total) for first, total in self.totals if total is not None]
+        return sum_states([*totals, *added.values()]) if len(totals) == len(self.totals) else None
 
 
 class StateReplacement:

@@ -119,8 +119,8 @@ def _drop(session: Session, dataset_key: int, step: _Step, start: int | None = N
     if start is not None:
         query = query.where(row.first >= start)
     keys = session.scalars(query.with_for_update(skip_locked=True)).all()
-    for place in range(0, len(keys), _BATCH_SIZE):
-        batch = row.key.in_(keys[place : place + _BATCH_SIZE])
+    for offset in range(0, len(keys), _BATCH_SIZE):
+        batch = row.key.in_(keys[offset : offset + _BATCH_SIZE])
         change = update(row).values(dict.fromkeys(step.columns)) if step.columns else delete(row)
         session.execute(change.where(batch).execution_options(synchronize_session=False))
     return len(keys)

@@ -77,8 +77,8 @@ def _fill(row: SyncRow, rows: int) -> float | None:
 
 
 def _total(seconds: Iterable[float | None]) -> float | None:
-    known = [each for each in seconds if each is not None]
-    return sum(known) if known else None
+    measured = [each for each in seconds if each is not None]
+    return sum(measured) if measured else None
 
 
 def _length(column: ColumnElement[bytes | None] | object) -> ColumnElement[int]:

@@ -31,7 +31,9 @@ class JoinedSegments:
     def of(cls, checkpoint: Checkpoint, parts: Iterable[StoredPart]) -> JoinedSegments:
         """Return the segments that are computed together with all rows since a checkpoint."""
         segments = [(part.segment, part.checkpoint) for part in parts if part.segment is not None]
-        current = tuple(segment for segment, known in segments if known == checkpoint)
+        current = tuple(
+            segment for segment, segment_checkpoint in segments if segment_checkpoint == checkpoint
+        )
         return cls(current, tuple(segment for segment, _ in segments))
 
     @classmethod

@@ -178,12 +178,12 @@ class _Comparison:
         own_columns = {**self._plan.columns, **self._term_columns(terms)}
         columns = {**own_columns, **label_columns}
         predictions = self._rows(self._serving, own_columns.values(), intervals, null_timestamps)
-        known = self._label_rows(ids)
+        label_rows = self._label_rows(ids)
         with self._actuals.rows.read_errors():
             rows = with_latest_labels(
                 predictions,
                 dataset.id_column,
-                known,
+                label_rows,
                 (actuals.id_column, actuals.timestamp_column),
                 self._labels,
             )

@@ -118,11 +118,11 @@ class PlantSearch:
             planner.prepare([plan])
             for planned in plan.versions:
                 position = _Position(session, targets, measures, plan, planned)
-                for subject in self._chosen(planned):
+                for subject in self._most_important_fields(planned):
                     check_deadline()
-                    yield self._found(position, replayed, subject)
+                    yield self._detection(position, replayed, subject)
 
-    def _chosen(self, planned: PlannedVersion) -> Sequence[Subject]:
+    def _most_important_fields(self, planned: PlannedVersion) -> Sequence[Subject]:
         """Return the fields that shifts are planted into."""
         importance = planned.target.version.schema.feature_importance or {}
 
@@ -133,7 +133,7 @@ class PlantSearch:
         self.left_out[planned.target.place] = len(planned.subjects) - len(chosen)
         return chosen
 
-    def _found(self, position: _Position, replayed: Replayed, subject: Subject) -> dict[str, Any]:
+    def _detection(self, position: _Position, replayed: Replayed, subject: Subject) -> dict[str, Any]:
         target = position.planned.target
         result: dict[str, Any] = {
             "model_version": target.name,

@@ -46,26 +46,26 @@ CONFIG: Final[dict[str, Any]] = {
 """Style of all charts."""
 
 
-def time_axis(field: str = "day", **given: Any) -> dict[str, Any]:
+def time_axis(field: str = "day", **options: Any) -> dict[str, Any]:
     """Return the encoding of times in UTC."""
     axis = {"format": "%b %-d", "labelOverlap": True, "tickCount": 10, "grid": False, "title": None}
-    return {"field": field, "type": "temporal", "scale": {"type": "utc"}, "axis": axis, **given}
+    return {"field": field, "type": "temporal", "scale": {"type": "utc"}, "axis": axis, **options}
 
 
-def number_axis(field: str, title: str, *, from_zero: bool = False, **given: Any) -> dict[str, Any]:
+def number_axis(field: str, title: str, *, from_zero: bool = False, **options: Any) -> dict[str, Any]:
     """Return the encoding of numbers."""
     return {
         "field": field,
         "type": "quantitative",
         "scale": {"zero": from_zero, "nice": True},
         "axis": {"title": title, "tickCount": 5},
-        **given,
+        **options,
     }
 
 
 def series_color(names: list[str], field: str = "series", title: str | None = None) -> dict[str, Any]:
     """Return the encoding of series as colours, which repeat after the last one."""
-    colors = [COLORS[place % len(COLORS)] for place in range(len(names))]
+    colors = [COLORS[index % len(COLORS)] for index in range(len(names))]
     return {
         "field": field,
         "type": "nominal",
@@ -77,7 +77,7 @@ def series_color(names: list[str], field: str = "series", title: str | None = No
 def shapes(names: list[str], field: str = "series", title: str | None = None) -> dict[str, Any]:
     """Return the encoding of series as shapes, so that they differ in more than colour."""
     # Shapes change with each series and again with each repetition of the colours.
-    chosen = [SHAPES[(place + place // len(COLORS)) % len(SHAPES)] for place in range(len(names))]
+    chosen = [SHAPES[(index + index // len(COLORS)) % len(SHAPES)] for index in range(len(names))]
     return {
         "field": field,
         "type": "nominal",

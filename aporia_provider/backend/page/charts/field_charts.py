@@ -124,7 +124,7 @@ def quantiles_svg(quantiles: Sequence[FieldSeries]) -> Markup | None:
             f"{each.name.removeprefix('quantile ')}: {number:.4g}"
             for each, number in zip(quantiles, numbers, strict=True)
         )
-        named = {f"q{place}": number for place, number in enumerate(numbers)}
+        named = {f"q{index}": number for index, number in enumerate(numbers)}
         values.append({"day": iso(day), "label": f"{day:%Y-%m-%d}, quantiles {text}", **named})
     if not values:
         return None

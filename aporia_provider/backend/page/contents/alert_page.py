@@ -149,16 +149,16 @@ def _segment(registry: Registry, alert: Alert) -> tuple[SegmentValue, str] | Non
         described_term = find_described_term(session, model, alert.segment)
         if described_term is None:
             return None
-        row, place = described_term
-        label, condition = row.terms[place]
+        row, index = described_term
+        label, condition = row.terms[index]
         return SegmentValue(id=row.name, value=label), condition
 
 
 def _rows(registry: Registry, alert: Alert, segment_condition: str | None) -> ConcernedRows:
     if alert.model_version is None:
         return ConcernedRows(None, "The alert is about all versions; their rows are in several tables.")
-    found = registry.get_datasets(alert.model_id, alert.model_version)
-    datasets = {each.role: each for each in found}
+    connected = registry.get_datasets(alert.model_id, alert.model_version)
+    datasets = {each.role: each for each in connected}
     with registry.database.read_transaction() as session:
         row = find_version(session, registry.environment, alert.model_id, alert.model_version)
         schema = VersionSchema.from_wire(row.registration)

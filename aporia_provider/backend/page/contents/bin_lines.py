@@ -60,30 +60,30 @@ def bin_lines(baseline: ComparedState, current: ComparedState) -> tuple[tuple[Bi
     if bins is None:
         return (), ()
     shares = {name: contributions(name, bins.baseline, bins.current) for name in TERMS}
-    every = [_line(bins, shares, [place], name or "") for place, name in enumerate(bins.names)]
+    every = [_line(bins, shares, [index], name or "") for index, name in enumerate(bins.names)]
     notes = (bins.note,) if bins.note else ()
     if bins.ends:
         return tuple(every), notes
     order = np.argsort(-shares[_SORTED_BY], kind="stable").tolist()
-    named = [place for place in order if bins.names[place] is not None]
-    shown, chosen = [every[place] for place in named[:MOST_CATEGORIES]], set(named[:MOST_CATEGORIES])
-    others = [place for place in order if place not in chosen]
+    named = [index for index in order if bins.names[index] is not None]
+    shown, chosen = [every[index] for index in named[:MOST_CATEGORIES]], set(named[:MOST_CATEGORIES])
+    others = [index for index in order if index not in chosen]
     if others:
         shown.append(_line(bins, shares, others, "other values"))
     return tuple(shown), notes
 
 
-def _line(bins: ComparedBins, shares: Mapping[str, np.ndarray], places: list[int], name: str) -> BinLine:
-    baseline, current = float(bins.baseline[places].sum()), float(bins.current[places].sum())
-    low, high = bins.ends[places[0]] if bins.ends else (-np.inf, np.inf)
+def _line(bins: ComparedBins, shares: Mapping[str, np.ndarray], indices: list[int], name: str) -> BinLine:
+    baseline, current = float(bins.baseline[indices].sum()), float(bins.current[indices].sum())
+    low, high = bins.ends[indices[0]] if bins.ends else (-np.inf, np.inf)
     return BinLine(
         name,
         baseline,
         current,
         baseline / float(bins.baseline.sum()),
         current / float(bins.current.sum()),
-        {distance: float(share[places].sum()) for distance, share in shares.items()},
+        {distance: float(share[indices].sum()) for distance, share in shares.items()},
         float(low) if np.isfinite(low) else None,
         float(high) if np.isfinite(high) else None,
-        len(places),
+        len(indices),
     )

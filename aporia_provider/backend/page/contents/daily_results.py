@@ -36,7 +36,7 @@ class DailyMetric:
     role: str = "serving"
     segment: SegmentValue | None = None
 
-    def asked(self, place: int, days: PageDays) -> dict[str, Any]:
+    def asked(self, index: int, days: PageDays) -> dict[str, Any]:
         """Return the metric as a part of a query, with its place as id."""
         data = {
             "dataset_type": self.role,
@@ -45,7 +45,7 @@ class DailyMetric:
             "segment": self.segment,
         }
         return {
-            "id": str(place),
+            "id": str(index),
             "metric": self.metric,
             "parameters": self.parameters,
             "datasets": {"data": data},
@@ -108,7 +108,7 @@ def _results(
     results: list[dict[datetime, QueryResult]] = [{} for _ in metrics]
     for first in range(0, len(metrics), _MOST_METRICS):
         chosen = metrics[first : first + _MOST_METRICS]
-        queried = [metric.asked(first + place, days) for place, metric in enumerate(chosen)]
+        queried = [metric.asked(first + index, days) for index, metric in enumerate(chosen)]
         query = MetricsQuery(model_id=model_id, metrics=queried, aggregation_period=period)
         for item in execute_query(model, query):
             if item.time_range is None:

@@ -88,7 +88,7 @@ def read_datasets(session: Session, versions: Iterable[VersionRow]) -> list[Data
     )
     dataset_rows = session.execute(query).all()
     counts = _row_counts(session, [row.key for row, *_ in dataset_rows])
-    places = {key: place for place, key in enumerate(names)}
+    places = {key: index for index, key in enumerate(names)}
     dataset_rows = sorted(
         dataset_rows, key=lambda each: (places[each[0].version_key], ROLES.index(each[0].role))
     )

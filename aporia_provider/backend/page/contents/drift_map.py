@@ -151,8 +151,8 @@ def _missing(version: str, datasets: Sequence[DatasetLine]) -> tuple[Missing, ..
     for role, operator in operators.items():
         line = next((each for each in datasets if each.is_of(version, role)), None)
         if line is None:
-            what = f"Version {version} has no {role} dataset, which drift is computed from."
-            missing.append(Missing(what, f"Connect it with {operator}."))
+            subject = f"Version {version} has no {role} dataset, which drift is computed from."
+            missing.append(Missing(subject, f"Connect it with {operator}."))
         elif line.missing is not None:
             missing.append(line.missing)
     return tuple(missing)

@@ -154,10 +154,12 @@ def field_page(
         rows = SegmentRows.of(model, segment)
         listed = _find(listed_fields(model.version(version).schema), field, version)
         ranges = serving_ranges(session, registered.key, second)
-        known = [ranges[row.key]] if row.key in ranges else [*ranges.values()]
-        shown = PageDays.until(last_second(known, second), count)
-        asked = current_side(version, dataset, day, shown)
-        sides = _with_origins(session, registry, model_id, [baseline_side(asked, compare), asked])
+        bucket_ranges = [ranges[row.key]] if row.key in ranges else [*ranges.values()]
+        shown = PageDays.until(last_second(bucket_ranges, second), count)
+        current_data = current_side(version, dataset, day, shown)
+        sides = _with_origins(
+            session, registry, model_id, [baseline_side(current_data, compare), current_data]
+        )
         (baseline, before), (current, now_state) = (
             read_side(model, side, listed.key, None if rows is None else rows.term) for side in sides
         )
@@ -251,8 +253,8 @@ def _missing(*sides: FieldSide) -> tuple[Missing, ...]:
     missing = []
     for side in sides:
         if side.problem is not None:
-            what = f"There is no {side.origin.dataset_type} data to show"
-            missing.append(Missing(f"{what}: {side.problem}.", _ADVICE))
+            subject = f"There is no {side.origin.dataset_type} data to show"
+            missing.append(Missing(f"{subject}: {side.problem}.", _ADVICE))
     return tuple(missing)
 
 

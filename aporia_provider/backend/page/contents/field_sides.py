@@ -138,8 +138,8 @@ def read_side(
     if state is None:
         problem = lost or _not_computed(version, role) or _without_rows(side, version.is_synced(role))
         return replace(side, problem=problem), ComparedState(None, bins)
-    known = replace(side, rows=state.rows, missing=missing(state), note=lost)
-    return known, ComparedState(state, bins)
+    read = replace(side, rows=state.rows, missing=missing(state), note=lost)
+    return read, ComparedState(state, bins)
 
 
 def _not_computed(version: VersionStates, role: str) -> str | None:

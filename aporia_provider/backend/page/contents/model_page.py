@@ -216,8 +216,8 @@ def _daily_rows(
     results = daily_results(model, model_id, daily_metrics, days)
     origins = {line.origin.model_version: line.origin for line in datasets if line.is_serving}
     return tuple(
-        DailyRows(version, results[2 * place], results[2 * place + 1], origins[version])
-        for place, version in enumerate(chosen)
+        DailyRows(version, results[2 * index], results[2 * index + 1], origins[version])
+        for index, version in enumerate(chosen)
     )
 
 

@@ -126,15 +126,15 @@ def replay(
     step = WindowPlan(configuration).step
     most = timedelta(days=max(1, min(REPLAY_DAYS, MAX_WINDOWS * step // DAY)))
     shown = PageDays(max(days.start, days.end - most), days.end)
-    known = MonitorReplay(registration["name"], chosen, configured, shown)
+    replayed = MonitorReplay(registration["name"], chosen, configured, shown)
     try:
         with apply_deadline(Deadline(REPLAY_SECONDS)):
             report = registry.replay_monitor(
                 model_id, _with_rate(registration, chosen), start=shown.start, end=shown.end
             )
     except DeadlineExceededError:
-        return _too_long(known)
-    return _replayed(known, report)
+        return _too_long(replayed)
+    return _replayed(replayed, report)
 
 
 def _with_rate(registration: Mapping[str, Any], rate: float) -> Monitor:
@@ -143,17 +143,17 @@ def _with_rate(registration: Mapping[str, Any], rate: float) -> Monitor:
     return Monitor.from_wire(changed)
 
 
-def _too_long(known: MonitorReplay) -> MonitorReplay:
+def _too_long(replayed: MonitorReplay) -> MonitorReplay:
     problem = (
         f"The replay takes more than {REPLAY_SECONDS:g} seconds. Run it with the command "
         f"aporia-provider monitors replay, whose time is not limited"
     )
     return MonitorReplay(
-        known.monitor, known.false_alarms_a_year, known.configured, known.days, problem=problem
+        replayed.monitor, replayed.false_alarms_a_year, replayed.configured, replayed.days, problem=problem
     )
 
 
-def _replayed(known: MonitorReplay, report: Mapping[str, Any]) -> MonitorReplay:
+def _replayed(replayed: MonitorReplay, report: Mapping[str, Any]) -> MonitorReplay:
     alerts = tuple(
         ReplayedAlert(
             alert["model_version"],
@@ -166,10 +166,10 @@ def _replayed(known: MonitorReplay, report: Mapping[str, Any]) -> MonitorReplay:
         for alert in report["alerts"]
     )
     return MonitorReplay(
-        known.monitor,
-        known.false_alarms_a_year,
-        known.configured,
-        known.days,
+        replayed.monitor,
+        replayed.false_alarms_a_year,
+        replayed.configured,
+        replayed.days,
         report["windows"],
         report["verdicts"],
         alerts,

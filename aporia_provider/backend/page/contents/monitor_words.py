@@ -61,10 +61,9 @@ def _subject(configuration: MonitorConfiguration) -> str:
     version = configuration.identification.models.version
     versions = _VERSIONS.get(version, f"version {version}")
     delay = f", {span_in_words(skip)} after its end" if skip else ""
-    of = "" if configuration.type == "model_staleness" else f" of {versions}"
-    return (
-        f"{_measured(configuration)}{of}{_rows(configuration)} is judged for every window of {period}{delay}"
-    )
+    of_versions = "" if configuration.type == "model_staleness" else f" of {versions}"
+    subject = f"{_measured(configuration)}{of_versions}{_rows(configuration)}"
+    return f"{subject} is judged for every window of {period}{delay}"
 
 
 def _rows(configuration: MonitorConfiguration) -> str:
@@ -82,8 +81,8 @@ def _measured(configuration: MonitorConfiguration) -> str:
         return _OF_FIELDS[configuration.type].format(fields=fields)
     if configuration.metric.type == "custom_metric":
         return f"The custom metric {configuration.metric.id}"
-    of = "" if configuration.type == "performance_degradation" and fields == _ALL else f" of {fields}"
-    return f"The metric {configuration.metric.type}{_parameters(configuration)}{of}"
+    of_fields = "" if configuration.type == "performance_degradation" and fields == _ALL else f" of {fields}"
+    return f"The metric {configuration.metric.type}{_parameters(configuration)}{of_fields}"
 
 
 _ALL = "all fields"

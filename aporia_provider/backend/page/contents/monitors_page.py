@@ -166,6 +166,6 @@ def _missing(lines: Sequence[MonitorLine], version: str | None) -> tuple[Missing
         advice = "Register one with CreateModelVersionOperator."
         return (Missing("The model has no versions that could be judged.", advice),)
     if not any(line.verdicts for line in lines):
-        what = f"No monitor has judged version {version} yet."
-        return (Missing(what, "Run EvaluateMonitorsOperator, MonitorModelOperator or a sync."),)
+        text = f"No monitor has judged version {version} yet."
+        return (Missing(text, "Run EvaluateMonitorsOperator, MonitorModelOperator or a sync."),)
     return ()

@@ -95,8 +95,8 @@ def performance_chart(
     ]
     results = daily_results(model, model_id, daily_metrics, days)
     series = tuple(
-        _series(version, results[place * len(names) : (place + 1) * len(names)], datasets)
-        for place, version in enumerate(chosen)
+        _series(version, results[index * len(names) : (index + 1) * len(names)], datasets)
+        for index, version in enumerate(chosen)
     )
     missing = tuple(filter(None, (_missing(each, shown) for each in series)))
     return PerformanceChart(shown, choices, series, len(versions) - len(chosen), missing)
@@ -119,9 +119,9 @@ def _series(
 def _missing(series: PerformanceSeries, shown: ShownMetric) -> Missing | None:
     if series.has_labels:
         return None
-    what = f"There is no {shown.name} of version {series.version} in these days"
+    text = f"There is no {shown.name} of version {series.version} in these days"
     notes = [point.measured.note for point in series.realised if point.measured.note]
-    return Missing(f"{what}: {notes[-1]}." if notes else f"{what}.", _ADVICE)
+    return Missing(f"{text}: {notes[-1]}." if notes else f"{text}.", _ADVICE)
 
 
 _ADVICE = (

@@ -185,9 +185,9 @@ class _Reader:
                 Measured.of(total),
                 Measured.of(judged[label][1]),
                 judged[label][0],
-                self._cells(label, found, whole_days),
+                self._cells(label, day_results, whole_days),
             )
-            for label, total, found in zip([None, *labels], totals, by_day, strict=True)
+            for label, total, day_results in zip([None, *labels], totals, by_day, strict=True)
         )
 
     def _cells(
@@ -208,21 +208,21 @@ class _Reader:
         return tuple(cells)
 
     def _rows(self, labels: Sequence[str | None]) -> dict[str | None, int]:
-        counts = [replace(self._asked(label), metric="count", parameters={}) for label in labels]
+        counts = [replace(self._daily_metric(label), metric="count", parameters={}) for label in labels]
         results = results_of_days(self.model, self.model_id, counts, self.days)
         return {label: int(each.number or 0) for label, each in zip(labels, results, strict=True)}
 
     def _by_day(self, labels: Sequence[str | None]) -> list[dict[datetime, QueryResult]]:
-        daily_metrics = [self._asked(label, self.confidence) for label in labels]
+        daily_metrics = [self._daily_metric(label, self.confidence) for label in labels]
         return results_by_day(self.model, self.model_id, daily_metrics, self.days) if daily_metrics else []
 
     def _of_days(
         self, labels: Sequence[str | None], days: PageDays, confidence: float | None
     ) -> list[QueryResult]:
-        daily_metrics = [self._asked(label, confidence) for label in labels]
+        daily_metrics = [self._daily_metric(label, confidence) for label in labels]
         return results_of_days(self.model, self.model_id, daily_metrics, days)
 
-    def _asked(self, label: str | None, confidence: float | None = None) -> DailyMetric:
+    def _daily_metric(self, label: str | None, confidence: float | None = None) -> DailyMetric:
         parameters = dict(self.metric.parameters)
         if confidence is not None and self.metric.has_bounds:
             parameters["confidence"] = confidence
@@ -232,6 +232,6 @@ class _Reader:
 
 def _recent(whole: Mapping[datetime, QueryResult], days: PageDays) -> PageDays:
     """Return the last days up to the last one with a number of all rows."""
-    known = [day for day, result in whole.items() if result.error is None and result.samples]
-    end = max(known) + timedelta(days=1) if known else days.end
+    labelled_days = [day for day, result in whole.items() if result.error is None and result.samples]
+    end = max(labelled_days) + timedelta(days=1) if labelled_days else days.end
     return PageDays(max(days.start, end - RECENT), end)

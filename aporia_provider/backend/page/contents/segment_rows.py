@@ -54,8 +54,8 @@ def not_computed(states: VersionStates, role: str = SERVING) -> tuple[Missing, .
     if states.term is None or states.is_synced(role):
         return ()
     name = states.term.segment.name
-    what = f"Segment {name} is not computed yet for the {role} dataset of version {states.name}."
+    text = f"Segment {name} is not computed yet for the {role} dataset of version {states.name}."
     faults = "; ".join(states.faults_of_segment(role))
     if faults:
-        return (Missing(what, f"It cannot be computed: {faults}."),)
-    return (Missing(what, "The next sync of the dataset computes it: run SyncDatasetOperator."),)
+        return (Missing(text, f"It cannot be computed: {faults}."),)
+    return (Missing(text, "The next sync of the dataset computes it: run SyncDatasetOperator."),)

@@ -77,10 +77,10 @@ class ModelVersions:
                 row.name,
                 row.created_at,
                 *self._serving(row.key, seconds),
-                place == 0,
+                index == 0,
                 tuple(sorted(name for name, value in tags if value == row.name)),
             )
-            for place, row in enumerate(self.rows)
+            for index, row in enumerate(self.rows)
         )
 
     def _serving(self, key: int, seconds: int) -> tuple[datetime | None, datetime | None]:
@@ -92,5 +92,7 @@ class ModelVersions:
 
     def within(self, start: int, end: int) -> list[VersionRow]:
         """Return the versions with serving data in a range, the latest first."""
-        known = ((row, self.ranges.get(row.key, NO_BUCKETS)) for row in self.rows)
-        return [row for row, (last, _, first) in known if last >= start and first < end and last != NO_BUCKET]
+        ranges = ((row, self.ranges.get(row.key, NO_BUCKETS)) for row in self.rows)
+        return [
+            row for row, (last, _, first) in ranges if last >= start and first < end and last != NO_BUCKET
+        ]

@@ -58,23 +58,23 @@ class AuthenticationThrottle:
         :raises aporia_provider.errors.TransientError: if :data:`MOST_WAITING` requests from the address are
             already waiting.
         """
-        known = self._addresses.get(address)
-        if known is None or not known.is_slowed or digest in self._accepted:
+        attempts = self._addresses.get(address)
+        if attempts is None or not attempts.is_slowed or digest in self._accepted:
             yield
             return
-        if known.waiting >= MOST_WAITING:
+        if attempts.waiting >= MOST_WAITING:
             raise TransientError(
                 "Too many wrong tokens come from this address; try again later",
                 status=429,
                 retry_after=WINDOW,
             )
-        known.waiting += 1
+        attempts.waiting += 1
         try:
-            async with known.turn:
+            async with attempts.turn:
                 await asyncio.sleep(DELAY_SECONDS)
                 yield
         finally:
-            known.waiting -= 1
+            attempts.waiting -= 1
 
     def note(self, address: str, digest: str, *, accepted: bool) -> None:
         """Record whether a token was accepted."""
@@ -82,9 +82,9 @@ class AuthenticationThrottle:
             _touch(self._accepted, digest, None)
             return
         self._accepted.pop(digest, None)
-        known = self._addresses.get(address) or _Address()
-        known.wrong.append(time.monotonic())
-        _touch(self._addresses, address, known)
+        attempts = self._addresses.get(address) or _Address()
+        attempts.wrong.append(time.monotonic())
+        _touch(self._addresses, address, attempts)
 
 
 def _touch(remembered: OrderedDict[str, T], key: str, value: T) -> None:

@@ -104,13 +104,13 @@ def _parse(path: Path, lines: list[str]) -> dict[str, TokenPermissions]:
                 f"for a token that may only read, {_READ_ONLY}"
             )
             continue
-        known = digest(words[1])
-        if known in permissions:
-            problems.append(f"line {number} has the same token as line {first_lines[known]}")
+        token_digest = digest(words[1])
+        if token_digest in permissions:
+            problems.append(f"line {number} has the same token as line {first_lines[token_digest]}")
             continue
-        first_lines[known] = number
+        first_lines[token_digest] = number
         name = f"line {number} of {path.name}"
-        permissions[known] = TokenPermissions(words[0], name, words[2:] == [_READ_ONLY])
+        permissions[token_digest] = TokenPermissions(words[0], name, words[2:] == [_READ_ONLY])
     if problems:
         raise ValidationError(f"The token file {path} is not valid", problems=problems)
     return permissions

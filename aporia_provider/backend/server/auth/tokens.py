@@ -151,12 +151,12 @@ def find_permissions(
     :param from_file: Grants by digest, see :class:`~.token_files.TokenFile`.
     :return: The permissions; None if the token is unknown, revoked or expired.
     """
-    found = None
-    for known, permissions in from_file.items():
-        if hmac.compare_digest(known, presented):
-            found = permissions
-    if found is not None:
-        return found
+    stored = None
+    for file_digest, permissions in from_file.items():
+        if hmac.compare_digest(file_digest, presented):
+            stored = permissions
+    if stored is not None:
+        return stored
     now = utc_now()
     with database.read_transaction() as session:
         row = _valid(session, presented, now)

@@ -31,9 +31,9 @@ class RowSelection:
     A selection of rows of a table.
 
     :param log: Log of the table.
-    :param files: Files that may hold such rows, with statistics of ``columns``.
+    :param files: Files that may contain these rows, with statistics of ``columns``.
     :param columns: Columns that will be read.
-    :param filter_column: Column of the table that the rows are selected by; None for all rows.
+    :param filter_column: Column of the table by which the rows are selected; None for all rows.
     :param filter_rows: Function that filters a data frame with this column.
     """
 
