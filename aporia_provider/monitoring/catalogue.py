@@ -46,7 +46,7 @@ def metric_kinds(name: str, model_type: str) -> set[Kind]:
     if others:
         raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
     applicable = {each.name for each in CATALOGUE if _applies(each, model_type)}
-    aliases = (alias for alias, of in ALIASES.items() if of in applicable)
+    aliases = (alias for alias, metric in ALIASES.items() if metric in applicable)
     raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted({*applicable, *aliases}))}")
 
 
@@ -66,7 +66,7 @@ def better(name: str) -> Better:
     direction = directions.get(ALIASES.get(name, name))
     if direction is not None:
         return direction
-    comparable = [each for each, found in directions.items() if found]
+    comparable = [each for each, is_comparable in directions.items() if is_comparable]
     if name in directions:
         raise ValidationError(f"Neither higher nor lower numbers of {name!r} are better")
     raise ValidationError(f"There is no metric of performance {name!r}; {nearest(name, comparable)}")

@@ -28,7 +28,7 @@ def minimum_detectable_effect(
     :param baseline_variance: Variance of one row of the baseline. Default: the variance of one row of the
         data.
     :param power: Probability that the difference is detected.
-    :param alpha: Probability that one is detected where there is none.
+    :param alpha: Probability that a difference is detected where there is none.
     """
     baseline = variance if baseline_variance is None else baseline_variance
     return _standard_errors(power, alpha) * math.sqrt(variance / n + baseline / m)
@@ -43,13 +43,13 @@ def rows_needed(
     alpha: float = 0.05,
 ) -> int | None:
     """
-    Return the number of rows with which a difference is detected, which the baseline has as well.
+    Return the number of rows of the data, and also of the baseline, with which a difference is detected.
 
     :param variance: Variance of one row of the data.
     :param effect: The difference.
     :param baseline_variance: Variance of one row of the baseline; 0 if its mean is known.
     :param power: Probability that the difference is detected.
-    :param alpha: Probability that one is detected where there is none.
+    :param alpha: Probability that a difference is detected where there is none.
     :return: None if no number suffices.
     """
     if not effect:

@@ -42,12 +42,12 @@ def _fisher(count: int, size: int, counted: int, total: int) -> float:
         _log_choices(counted, count) + _log_choices(total - counted, size - count) - _log_choices(total, size)
     )
     tail = 0.0
-    for place in range(count, min(size, counted) + 1):
+    for number in range(count, min(size, counted) + 1):
         tail += term
         if term <= tail * _NEGLIGIBLE:
             break
-        term *= (counted - place) * (size - place)
-        term /= (place + 1) * (total - counted - size + place + 1)
+        term *= (counted - number) * (size - number)
+        term /= (number + 1) * (total - counted - size + number + 1)
     return min(1.0, 2 * tail)
 
 

@@ -32,7 +32,7 @@ class CustomMetricError(ValidationError):
     def __init__(self, found: Iterable[Fault], calls: Sequence[PartialCall] = ()) -> None:
         self.found = sorted(dict.fromkeys(found), key=lambda fault: fault[0] or (math.inf, 0))
         self.calls = tuple(calls)
-        faults = [text if place is None else _at(place, text) for place, text in self.found]
+        faults = [text if place is None else _with_position(place, text) for place, text in self.found]
         more = len(faults) - MAX_FAULTS
         shown = [*faults[:MAX_FAULTS], f"and {more} more"] if more > 0 else faults
         super().__init__("The code of the custom metric is wrong", problems=shown)
@@ -57,6 +57,6 @@ class CodeError(Exception):
         self.text = text
 
 
-def _at(place: Place, text: str) -> str:
-    line, column = place
+def _with_position(position: Place, text: str) -> str:
+    line, column = position
     return f"line {line}, column {column}: {text}"

@@ -78,15 +78,15 @@ class _Parser:
         self._used: set[str] = set()
         self._faults = list(faults)
         self._partial: list[PartialCall] = []
-        self._unknown = {place for place, _ in faults}
+        self._unknown = {position for position, _ in faults}
         self._last_call = 0
         self._is_cut = False
 
     def parse(self) -> MetricExpression:
         value = self._statements()
-        for name, (_, place) in self._names.items():
+        for name, (_, position) in self._names.items():
             if name not in self._used and not self._is_cut:
-                self._fault(place, f"the name {name!r} is assigned and not used")
+                self._fault(position, f"the name {name!r} is assigned and not used")
         if self._faults:
             raise CustomMetricError(self._faults, self._partial)
         if value != len(self._steps) - 1:
@@ -95,8 +95,8 @@ class _Parser:
             self._code, tuple(call for _, call in self._calls.values()), tuple(self._steps)
         )
 
-    def _fault(self, place: Place, text: str) -> None:
-        self._faults.append((place, text))
+    def _fault(self, position: Place, text: str) -> None:
+        self._faults.append((position, text))
 
     def _statements(self) -> int:
         """Return the position of the step of the value."""

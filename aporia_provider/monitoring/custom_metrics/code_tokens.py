@@ -128,5 +128,7 @@ def _unknown(letter: str) -> str:
         return f"the text that begins with {letter} does not end in its line"
     if letter == "#":
         return "comments begin with //, not with #"
-    known = repr(letter) if letter.isascii() and letter.isprintable() else f"{letter!r} (U+{ord(letter):04X})"
-    return f"{known} is not part of the language"
+    letter_text = (
+        repr(letter) if letter.isascii() and letter.isprintable() else f"{letter!r} (U+{ord(letter):04X})"
+    )
+    return f"{letter_text} is not part of the language"

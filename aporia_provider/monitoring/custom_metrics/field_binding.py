@@ -202,14 +202,14 @@ class _Version:
         return call.with_column(name)
 
     def _check_parameters(self, call: Call, function: MetricFunction) -> None:
-        known = set(_parameters(function.metric, self.model_type))
-        unknown = [each for each in call.parameters if each not in ("column", *known)]
+        known_parameters = set(_parameters(function.metric, self.model_type))
+        unknown = [each for each in call.parameters if each not in ("column", *known_parameters)]
         if unknown:
             names = " and ".join(CODE_NAMES.get(each, each) for each in unknown)
             of = f"{function.name} of {self.model_type} models"
             raise CodeError(call.place, f"{of} has no parameter {names}")
         # If there are several classes, a count of a cell is the count of a class.
-        of_class = "class_name" in known and "average" not in known
+        of_class = "class_name" in known_parameters and "average" not in known_parameters
         if of_class and "class_name" not in call.parameters:
             raise CodeError(call.place, f"{function.name} of {self.model_type} models requires class_name")
 

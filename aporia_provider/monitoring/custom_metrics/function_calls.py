@@ -110,16 +110,16 @@ class _Arguments:
         """Remove the faults that depend on the function."""
         self.faults = [fault for fault in self.faults if fault[1].startswith(_OF_FILTER)]
 
-    def finish(self, place: Place) -> None:
+    def finish(self, position: Place) -> None:
         """Add the faults of the call as a whole."""
         name, failed = self.function.name, bool(self.faults)
         missing = [each for each in self.function.required if each not in self.given]
         # A wrong argument may have been meant as the missing one.
         if missing and not failed:
-            self.faults.append((place, f"{name} requires {' and '.join(missing)}"))
+            self.faults.append((position, f"{name} requires {' and '.join(missing)}"))
         column = str(self.given.get("column", self.label)).rpartition(".")[2]
         if self.label is not None and self.label.rpartition(".")[2] != column:
-            self.faults.append((place, f"the label of {shown(column)!r} is not {shown(self.label)!r}"))
+            self.faults.append((position, f"the label of {shown(column)!r} is not {shown(self.label)!r}"))
 
     def _added(self, argument: WrittenArgument) -> Iterator[str]:
         if isinstance(argument.value, FieldName):

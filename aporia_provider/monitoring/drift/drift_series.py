@@ -53,12 +53,12 @@ def drift_scores(
     elif isinstance(baseline.state, ValueState):
         _compare_categories(baseline, states, bins, results)
     return [
-        _one(baseline, ComparedState(state, bins)) if result is None else result
+        _single_distance(baseline, ComparedState(state, bins)) if result is None else result
         for state, result in zip(states, results, strict=True)
     ]
 
 
-def _one(baseline: ComparedState, current: ComparedState) -> MetricResult:
+def _single_distance(baseline: ComparedState, current: ComparedState) -> MetricResult:
     try:
         return drift(_METRIC, baseline, current)
     except AporiaError as error:
@@ -101,8 +101,8 @@ def _compare_categories(
     if before.unlisted or not before.samples or baseline.state is None:
         return
     histograms = [
-        (place, state, category_histogram(ComparedState(state, bins)))
-        for place, state in enumerate(states)
+        (index, state, category_histogram(ComparedState(state, bins)))
+        for index, state in enumerate(states)
         if isinstance(state, ValueState)
     ]
     compared = [each for each in histograms if _is_listed(before, each[2])]
@@ -111,8 +111,8 @@ def _compare_categories(
     names = sorted({name for side in (before, *(each[2] for each in compared)) for name in side.counts})
     counts = np.array([_row(side, names) for side in (before, *(each[2] for each in compared))])
     distances = root_distances(hellinger_terms, _OF_CATEGORIES, counts[0], counts[1:])
-    for (place, state, _), distance in zip(compared, distances, strict=True):
-        results[place] = with_unusable(_checked(distance), baseline.state, state)
+    for (index, state, _), distance in zip(compared, distances, strict=True):
+        results[index] = with_unusable(_checked(distance), baseline.state, state)
 
 
 def _is_listed(baseline: CategoryHistogram, current: CategoryHistogram) -> bool:

@@ -52,12 +52,12 @@ def _rate(rate: Rate) -> Computation:
 
 def _note(labels: ExpectedLabels, threshold: float) -> str | None:
     """Return a note if the threshold is within a bin with rows."""
-    place = labels.binned.bins.place(threshold)
-    rows = 0 if place.split is None else int(labels.rows[place.split])
+    position = labels.binned.bins.place(threshold)
+    rows = 0 if position.split is None else int(labels.rows[position.split])
     if not rows:
         return None
     return (
-        f"computed at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
+        f"computed at {position.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
         f"the bin that contains the threshold has {rows} rows"
     )
 

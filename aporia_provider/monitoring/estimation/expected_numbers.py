@@ -60,8 +60,8 @@ def expected_rate(rate: Rate, labels: ExpectedLabels, threshold: float, confiden
         return ExpectedNumber(None)
     bottom = rate.bottom(confusion.counts)
     tp, fp, fn, tn = ((rate.top(cell) - value * rate.bottom(cell)) / bottom for cell in (_TP, _FP, _FN, _TN))
-    place = labels.binned.bins.place(threshold)
-    predicted = np.arange(len(labels.rows)) >= place.first
+    position = labels.binned.bins.place(threshold)
+    predicted = np.arange(len(labels.rows)) >= position.first
     variance = labels.variance(np.where(predicted, tp - fp, fn - tn))
     interval = rate_interval(min(value, 1.0), variance, bottom, normal_quantile(confidence))
     return ExpectedNumber(value, bound, variance, interval)
@@ -139,8 +139,8 @@ def expected_loss(loss: Loss, labels: ExpectedLabels, difference: float, confide
     true, false = loss.of_true(binned.scores), loss.of_false(binned.scores)
     mean = float(labels.positives @ true + labels.negatives @ false) / count + difference
     errors = (
-        np.maximum(*(np.abs(part(end) - at) for end in (binned.lower, binned.upper)))
-        for part, at in ((loss.of_true, true), (loss.of_false, false))
+        np.maximum(*(np.abs(part(end) - rows) for end in (binned.lower, binned.upper)))
+        for part, rows in ((loss.of_true, true), (loss.of_false, false))
     )
     of_true, of_false = (np.where(binned.exact, 0.0, error) for error in errors)
     bound = float(labels.positives @ of_true + labels.negatives @ of_false) / count + abs(difference)

@@ -163,7 +163,7 @@ def _judge_unwritten(now: float, max_gap: float, known_since: KnownSince) -> Ver
         return Verdict(outcome="insufficient", metric="late", reason="no commit is known")
     elapsed = max(0.0, now - known_since.time)
     late = max(0.0, elapsed - max_gap)
-    what = "the table was created" if known_since.is_creation else "the oldest known commit was made"
+    event = "the table was created" if known_since.is_creation else "the oldest known commit was made"
     # Before the oldest known commit, the table may have been written.
     otherwise: Outcome = "pass" if known_since.is_creation else "insufficient"
     return Verdict(
@@ -174,7 +174,8 @@ def _judge_unwritten(now: float, max_gap: float, known_since: KnownSince) -> Ver
         effect=math.log(elapsed / max_gap) if late else 0.0,
         samples=0,
         reason=(
-            f"no commit has changed rows since {what} at {_time(known_since.time)}, {duration(elapsed)} ago; "
+            f"no commit has changed rows since {event} at {_time(known_since.time)}, "
+            f"{duration(elapsed)} ago; "
             f"at most {duration(max_gap)} {'was' if late else 'is'} expected, as configured"
         ),
     )

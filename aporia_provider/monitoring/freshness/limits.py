@@ -4,7 +4,7 @@ Limits that a next value exceeds with a given probability, learned from past val
 From 99 past values on, the limit for a probability of 1 % is the order statistic of rank
 ``ceil(0.99 (n + 1))``, which the next of n + 1 exchangeable values exceeds with a probability of at most 1 %,
 whatever their distribution (conformal prediction; Vovk, Gammerman and Shafer, 2005). With fewer, it is the
-limit of Student's prediction interval. Of 10 or more values, those further from the median than five times
+limit of Student's prediction interval. From 10 values on, values further from the median than five times
 the normal-consistent median absolute deviation are left out, such as outages, unless they are more than a
 tenth of all: then they are usual.
 """

@@ -58,8 +58,8 @@ def judge_null_shares(
     each = 1 - (1 - probability) / len(last)
     verdicts = []
     for column, nulls in last.items():
-        known = [(totals[column], count) for totals, count in past if column in totals]
-        past_nulls, past_rows = np.array(known, np.float64).reshape(-1, 2).T
+        shares = [(totals[column], count) for totals, count in past if column in totals]
+        past_nulls, past_rows = np.array(shares, np.float64).reshape(-1, 2).T
         counts = _Counts(nulls, int(rows[-1]), past_nulls, past_rows)
         verdicts.append(_judge(_logical(column, names or {}), counts, each))
     return verdicts

@@ -142,26 +142,28 @@ def judge_table(
     :param is_complete: Whether the first commit is that which created the table.
     :param column_names: Physical names of columns to their names, where they differ.
     """
-    settings, at = settings or FreshnessSettings(), now.timestamp()
-    known = sorted((commit for commit in commits if commit.time <= now), key=lambda commit: commit.time)
-    data_commits = [commit for commit in known if commit.data_change]
+    settings, second = settings or FreshnessSettings(), now.timestamp()
+    past_commits = sorted(
+        (commit for commit in commits if commit.time <= now), key=lambda commit: commit.time
+    )
+    data_commits = [commit for commit in past_commits if commit.data_change]
     times = np.array([commit.time.timestamp() for commit in data_commits], np.float64)
     writes = Writes.of(times)
     calendar = Calendar.of(writes.starts, settings.zone)
     model = GapModel.of(writes, calendar)
     period = settings.period or usual_period(typical_gap(writes.gaps))
-    buckets = ClosedBuckets.of(data_commits, at, calendar, period, is_complete=is_complete)
+    buckets = ClosedBuckets.of(data_commits, second, calendar, period, is_complete=is_complete)
     window = DAY if period == "day" else HOUR
-    since = min(buckets.start if buckets.start is not None else at - window, at - window)
+    since = min(buckets.start if buckets.start is not None else second - window, second - window)
     max_gap = settings.max_gap.total_seconds() if settings.max_gap is not None else None
-    known_since = KnownSince(known[0].time.timestamp() if known else None, is_complete)
+    known_since = KnownSince(past_commits[0].time.timestamp() if past_commits else None, is_complete)
     return TableHealth(
         verdicts=(
-            judge_late(model, at, settings.probability, max_gap, known_since),
+            judge_late(model, second, settings.probability, max_gap, known_since),
             judge_gap(model, settings.probability),
             judge_volume(buckets, "rows_added", lambda commit: commit.new_rows, settings.probability),
             judge_volume(buckets, "files_added", lambda commit: commit.files_added, settings.probability),
-            judge_schema(known, since, window, settings.probability, is_complete=is_complete),
+            judge_schema(past_commits, since, window, settings.probability, is_complete=is_complete),
             *judge_null_shares(buckets, settings.probability, column_names),
         ),
         last_write=_utc(writes.ends[-1]) if len(times) else None,

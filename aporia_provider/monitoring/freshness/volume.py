@@ -125,16 +125,16 @@ class ClosedBuckets:
         alike: dict[Season, Integers] = {}
         for season in _SEASONS[self.period]:
             keys = self.calendar.keys(season, times)
-            found = past[keys[past] == keys[-1]]
-            if len(found) >= MIN_BUCKETS or season == "none":
-                alike[season] = found
+            past_alike = past[keys[past] == keys[-1]]
+            if len(past_alike) >= MIN_BUCKETS or season == "none":
+                alike[season] = past_alike
         season = choose_season(values[past], self.calendar, times[past], tuple(alike))
         return alike[season], season
 
 
 def _total(values: Iterable[int | None]) -> float:
-    known = list(values)
-    return math.nan if None in known else float(sum(value for value in known if value is not None))
+    counts = list(values)
+    return math.nan if None in counts else float(sum(value for value in counts if value is not None))
 
 
 def judge_volume(

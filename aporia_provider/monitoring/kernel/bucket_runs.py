@@ -42,8 +42,8 @@ class BucketRuns:
 
     :param order: Rows in the order of their buckets; None if they are in this order.
     :param buckets: Bucket of each run: its start in seconds since 1970, UTC; None for null timestamps.
-    :param ends: Place in the order after each run.
-    :param first: Place of the first row.
+    :param ends: Position in the order after each run.
+    :param first: Position of the first row.
     """
 
     order: NDArray[np.int32] | None

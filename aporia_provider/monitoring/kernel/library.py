@@ -12,7 +12,7 @@ from typing import NamedTuple
 from aporia_provider.errors import ValidationError
 
 VARIABLE = "APORIA_KERNEL"
-"""Environment variable: ``numpy`` to compute profiles with numpy although the kernel is there."""
+"""Environment variable: ``numpy`` to compute profiles with numpy although the kernel was compiled."""
 
 _CHOICES = ("", "numpy")
 _FOLDER = Path(__file__).parent

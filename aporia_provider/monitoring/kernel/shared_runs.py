@@ -79,7 +79,7 @@ class BucketParts:
             counts[number] = np.diff(np.concatenate(([0], np.cumsum(selected)))[ends], prepend=0)
         order = np.concatenate(orders) if orders else np.empty(0, dtype=np.int32)
         parts, places = np.nonzero(counts)
-        buckets = tuple(self.runs.buckets[place] for place in places.tolist())
+        buckets = tuple(self.runs.buckets[index] for index in places.tolist())
         runs = BucketRuns(order, buckets, np.cumsum(counts[parts, places], dtype=np.int64))
         return PartRuns(order, runs, places, parts)
 
@@ -96,12 +96,12 @@ class BucketParts:
             part = whole_part[sample]
             alone = self._group([number], part.astype(np.uint64))
             best, least = None, alone.cost
-            for place, group in enumerate(groups):
+            for index, group in enumerate(groups):
                 if len(group.numbers) < MOST_IN_GROUP:
                     bit = np.uint64(len(group.numbers))
                     joined = self._group([*group.numbers, number], group.bits | part.astype(np.uint64) << bit)
                     if joined.cost - group.cost <= least:
-                        best, least = (place, joined), joined.cost - group.cost
+                        best, least = (index, joined), joined.cost - group.cost
             if best is None:
                 groups.append(alone)
             else:
@@ -123,8 +123,8 @@ class BucketParts:
 
     def _bits(self, numbers: Sequence[int]) -> NDArray[np.uint64]:
         bits = np.zeros(len(self.parts[0]), dtype=np.uint64)
-        for place, number in enumerate(numbers):
-            bits |= self.parts[number].astype(np.uint64) << np.uint64(place)
+        for index, number in enumerate(numbers):
+            bits |= self.parts[number].astype(np.uint64) << np.uint64(index)
         return bits
 
     def _group(self, numbers: list[int], bits: NDArray[np.uint64]) -> _Group:

@@ -137,9 +137,9 @@ class TextAccumulator:
         self._places[:] = 0
         self._table.count = 0
 
-    def _state(self, texts: list[str], places: list[int], numbers: list[int]) -> ValueState:
-        nulls = numbers[0] if places[0] == 0 else 0
-        counts = {texts[place - 1]: number for place, number in zip(places, numbers, strict=True) if place}
+    def _state(self, texts: list[str], codes: list[int], numbers: list[int]) -> ValueState:
+        nulls = numbers[0] if codes[0] == 0 else 0
+        counts = {texts[code - 1]: number for code, number in zip(codes, numbers, strict=True) if code}
         return ValueState.of(counts, sum(numbers), nulls, self._bins)
 
     def _texts(self) -> list[str]:

@@ -99,7 +99,7 @@ class Rate:
         others = [self.of(corner) for corner in confusion.corners]
         # If the exact rate may be undefined, it may be any number from 0 to 1.
         return rate, max(
-            (max(rate, 1 - rate) if it is None else abs(it - rate) for it in others), default=0.0
+            (max(rate, 1 - rate) if other is None else abs(other - rate) for other in others), default=0.0
         )
 
 

@@ -36,9 +36,9 @@ def replaced(state: ValueState, bins: CategoryBins | None, share: float, value: 
     if not number:
         return state
     gone = dict(zip(others, taken(list(others.values()), number), strict=True))
-    known = {name: count - gone.get(name, 0) for name, count in state.known.items()}
+    remaining = {name: count - gone.get(name, 0) for name, count in state.known.items()}
     length = state.length - sum(len(name) * count for name, count in gone.items())
     kept = replace(
-        state, known={name: count for name, count in known.items() if count}, length=max(length, 0)
+        state, known={name: count for name, count in remaining.items() if count}, length=max(length, 0)
     )
     return kept + ValueState.of({value: number}, 0, 0, bins)

@@ -1,4 +1,4 @@
-"""Values that become missing."""
+"""Shifts of missing values: values that become missing."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def with_more_missing(state: State, size: float) -> State:
     :param size: Multiple of the share that is added; 1 doubles it.
     """
     nulls = getattr(state, "nulls", 0)
-    wanted = max(nulls * (1 + size), state.rows * _LEAST_SHARE * min(size, 1.0))
-    more = min(round(wanted), state.rows) - nulls
+    target = max(nulls * (1 + size), state.rows * _LEAST_SHARE * min(size, 1.0))
+    more = min(round(target), state.rows) - nulls
     if more <= 0:
         return state
     if isinstance(state, NumericState):
         return _numbers(state, more)
     if isinstance(state, ValueState):
         return _values(state, more)
-    known = {each.name for each in fields(state)}
-    return replace(state, nulls=nulls + more) if "nulls" in known else state  # type: ignore[call-arg]
+    field_names = {each.name for each in fields(state)}
+    return replace(state, nulls=nulls + more) if "nulls" in field_names else state  # type: ignore[call-arg]
 
 
 def _numbers(state: NumericState, more: int) -> NumericState:

@@ -104,13 +104,13 @@ def _outer_bins(
     first, last = state.counts[0], state.counts[-1]
     if first:
         top = min(float(edges[0]), end)
-        yield *_around(state.least, top, float(edges[0] - state.below / first)), 0.0, float(first)
+        yield *_centred_range(state.least, top, float(edges[0] - state.below / first)), 0.0, float(first)
     if last:
         bottom, mean = max(float(edges[-1]), state.least), float(edges[-1] + state.above / last)
-        yield *_around(bottom, end, mean), float(state.finite - last), float(state.finite)
+        yield *_centred_range(bottom, end, mean), float(state.finite - last), float(state.finite)
 
 
-def _around(low: float, high: float, middle: float) -> tuple[float, float]:
+def _centred_range(low: float, high: float, middle: float) -> tuple[float, float]:
     """Return the longest range with a middle that is within another."""
     half = max(min(middle - low, high - middle), 0.0)
     middle = min(max(middle, low), high)

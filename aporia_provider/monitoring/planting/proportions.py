@@ -26,9 +26,9 @@ def taken(counts: Sequence[int], number: int) -> list[int]:
     if not total:
         return [0] * len(counts)
     parts = [count * number // total for count in counts]
-    remainders = sorted(range(len(counts)), key=lambda place: -(counts[place] * number % total))
-    for place in remainders[: number - sum(parts)]:
-        parts[place] += 1
+    remainders = sorted(range(len(counts)), key=lambda index: -(counts[index] * number % total))
+    for index in remainders[: number - sum(parts)]:
+        parts[index] += 1
     return parts
 
 

@@ -90,10 +90,10 @@ def less_accurate_multiclass(state: Multiclass, share: float) -> Multiclass:
         other = names[1] if name == names[0] else names[0]
         matrix[name][name] = matrix[name].get(name, 0) - number
         matrix[other][name] = matrix[other].get(name, 0) + number
-    return replace(state, confusion={name: _counted(row) for name, row in sorted(matrix.items())})
+    return replace(state, confusion={name: _positive_counts(row) for name, row in sorted(matrix.items())})
 
 
-def _counted(row: dict[str, int]) -> dict[str, int]:
+def _positive_counts(row: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in row.items() if count}
 
 

@@ -29,9 +29,9 @@ def gathered(batches: Iterator[pa.RecordBatch], buckets: int) -> pa.RecordBatch 
         rows, size = rows + batch.num_rows, size + batch.nbytes
         if rows >= enough_rows or size >= _BYTES:
             break
-    return _together(collected) if collected else None
+    return _concatenated(collected) if collected else None
 
 
-def _together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+def _concatenated(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     whole = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
     return pa.RecordBatch.from_arrays([plain(column) for column in whole.columns], names=whole.schema.names)

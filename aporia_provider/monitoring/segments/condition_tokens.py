@@ -89,8 +89,8 @@ def tokens_of(text: str) -> tuple[list[Token], list[str]]:
     """
     if len(text) > MAX_CHARACTERS:
         return [], [f"a condition has at most {MAX_CHARACTERS:,} characters, this one has {len(text):,}"]
-    if place := next((place for place, one in enumerate(text, 1) if not _is_storable(one)), 0):
-        return [], [f"{_character(text[place - 1])} at character {place} is not allowed"]
+    if position := next((position for position, one in enumerate(text, 1) if not _is_storable(one)), 0):
+        return [], [f"{_character(text[position - 1])} at character {position} is not allowed"]
     tokens, faults = [], []
     for match in _TOKEN.finditer(text):
         kind = str(match.lastgroup)

@@ -155,9 +155,9 @@ class _Parser:
         parts = [part()]
         while self._accept(*texts):
             parts.append(part())
-        known = [node for node in parts if node is not None]
+        nodes = [node for node in parts if node is not None]
         flat: list[Node] = []
-        for node in known:
+        for node in nodes:
             flat += node.parts if isinstance(node, Junction) and node.word == word else [node]
         return flat[0] if len(flat) == 1 else Junction(word, tuple(flat)) if flat else None
 
@@ -225,7 +225,7 @@ class _Parser:
         if self._next.kind == "sign" and self._next.text in _MIRRORED:
             return self._comparison(left, self._advance().text)
         if self._accept("is"):
-            return self._is(_field(left, "is"))
+            return self._null_or_truth_test(_field(left, "is"))
         if self._accept("in"):
             return Membership(_field(left, "in"), self._constants())
         if self._accept("not"):
@@ -249,7 +249,7 @@ class _Parser:
             "to be a field"
         )
 
-    def _is(self, left: FieldName) -> Node:
+    def _null_or_truth_test(self, left: FieldName) -> Node:
         negative = self._accept("not")
         token = self._next
         node: Node

@@ -49,13 +49,13 @@ class _Allowed:
             return all(other.excludes_number(value) for value in self.values)
         if other.values is not None:
             return all(self.excludes_number(value) for value in other.values)
-        return _is_empty(max(self.low, other.low), _least(self.high, other.high))
+        return _is_empty(max(self.low, other.low), _stricter_bound(self.high, other.high))
 
     def excludes_number(self, value: _Value) -> bool:
         """Return whether a value is a number beyond the bounds."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        return _is_empty(max(self.low, (value, False)), _least(self.high, (value, False)))
+        return _is_empty(max(self.low, (value, False)), _stricter_bound(self.high, (value, False)))
 
 
 def are_disjoint(conditions: Sequence[Condition]) -> bool:
@@ -63,7 +63,7 @@ def are_disjoint(conditions: Sequence[Condition]) -> bool:
     Return whether no row can meet two of the conditions.
 
     Only comparisons of a field with constants that a condition combines by ``and`` are considered, so the
-    terms of values, of edges and of intersections of these are found to be disjoint. For other conditions the
+    terms of values, of edges and of their intersections are recognized as disjoint. For other conditions the
     result may be false although no row meets two of them.
 
     :param conditions: The conditions.
@@ -127,7 +127,7 @@ def _of_comparison(node: Comparison) -> _Allowed | None:
     return _Allowed(low=(value, strict)) if node.operator in (">", ">=") else None
 
 
-def _least(one: tuple[float, bool], other: tuple[float, bool]) -> tuple[float, bool]:
+def _stricter_bound(one: tuple[float, bool], other: tuple[float, bool]) -> tuple[float, bool]:
     """Return the stricter one of two upper bounds."""
     return one if (one[0], not one[1]) <= (other[0], not other[1]) else other
 

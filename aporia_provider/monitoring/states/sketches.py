@@ -197,7 +197,7 @@ class ValueSample:
             while len(indices) > capacity:
                 level += 1
                 indices = indices[_is_in_sample(hashes[indices], level)]
-            texts = [texts[place] for place in indices.tolist()]
+            texts = [texts[index] for index in indices.tolist()]
         return ValueSample(level, {text: counts[text] for text in texts})
 
 

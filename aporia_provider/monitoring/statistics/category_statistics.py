@@ -19,7 +19,9 @@ _LENGTHS = "length in characters; of arrays and dicts, of their elements and key
 
 def _values(state: ValueState, _: StatisticParameters) -> MetricResult:
     bounds = counts_of(state, state.counts)
-    ordered = sorted(((text, count.least) for text, count in bounds.items()), key=lambda it: (-it[1], it[0]))
+    ordered = sorted(
+        ((text, count.least) for text, count in bounds.items()), key=lambda entry: (-entry[1], entry[0])
+    )
     unlisted = state.count - sum(count for _, count in ordered)
     histogram = {"counts": dict(ordered), "unlisted": unlisted}
     bound = max((count.spread for count in bounds.values()), default=0)

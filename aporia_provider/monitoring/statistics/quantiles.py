@@ -63,23 +63,23 @@ class _Estimate(NamedTuple):
         return max(self.value - self.low, self.high - self.value) + rounding
 
 
-def _ordered(state: NumericState, bins: NumericBins | None, place: int) -> _Estimate:
+def _ordered(state: NumericState, bins: NumericBins | None, index: int) -> _Estimate:
     """Return the value at an index of the sorted values."""
     assert state.least is not None  # noqa: S101
     assert state.greatest is not None  # noqa: S101
-    if bins is None or place in (0, state.finite - 1):
-        extreme = state.greatest if place else state.least
+    if bins is None or index in (0, state.finite - 1):
+        extreme = state.greatest if index else state.least
         return _Estimate(extreme, extreme, extreme)
     ends = [state.least, *bins.edges, math.nextafter(state.greatest, math.inf)]
     passed = 0
     for number, count in enumerate(state.counts):
-        if place < passed + count:
+        if index < passed + count:
             # The upper edge does not belong to the bin.
             low, high = max(ends[number], state.least), math.nextafter(ends[number + 1], -math.inf)
             high = max(low, min(high, state.greatest))
-            return _Estimate(_on_line(low, high, (place - passed + 0.5) / count), low, high)
+            return _Estimate(_on_line(low, high, (index - passed + 0.5) / count), low, high)
         passed += count
-    raise ValueError(f"The bins contain {passed} values, so index {place} does not exist")
+    raise ValueError(f"The bins contain {passed} values, so index {index} does not exist")
 
 
 def _between(one: _Estimate, other: _Estimate, part: float) -> _Estimate:

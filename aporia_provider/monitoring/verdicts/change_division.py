@@ -54,8 +54,8 @@ def contribution(whole: tuple[Mean, Mean], part: tuple[Mean, Mean]) -> Contribut
     :param whole: All rows of the earlier and of the later period.
     :param part: The rows of the part in both.
     """
-    before, after = (part[place].mean for place in range(2))
-    shares = [part[place].weight / whole[place].weight for place in range(2)]
+    before, after = (part[index].mean for index in range(2))
+    shares = [part[index].weight / whole[index].weight for index in range(2)]
     first = before if before is not None else after
     then = after if after is not None else before
     if first is None or then is None:

@@ -84,9 +84,9 @@ class DriftPool:
         return statistics
 
     def _adjusted(self, p_values: Floats) -> Floats:
-        known = np.isfinite(p_values)
+        is_known = np.isfinite(p_values)
         adjusted = np.full_like(p_values, np.inf)
-        adjusted[known] = adjusted_p_values(p_values[known], self._importance[known])
+        adjusted[is_known] = adjusted_p_values(p_values[is_known], self._importance[is_known])
         return adjusted
 
     def _pool(self, bucket: int, run: int) -> Floats:

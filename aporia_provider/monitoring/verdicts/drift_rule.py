@@ -61,7 +61,7 @@ class FieldVerdict:
         which it is.
     :param effect: Eight times the squared Hellinger distance, minus its expected value without drift. It is
         close to the PSI if it is small, and does not depend on the number of rows.
-    :param reason: What qualifies the outcome.
+    :param reason: Note on the outcome.
     """
 
     outcome: Outcome

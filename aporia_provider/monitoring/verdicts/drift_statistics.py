@@ -73,10 +73,10 @@ def _references(counts: Integers, codes: Integers, included: Flags) -> Integers:
 
 def _compared(counts: Integers, references: Integers) -> tuple[Floats, Floats, Integers]:
     sizes, others = counts.sum(axis=1), references.sum(axis=1)
-    known = (sizes > 0) & (others > 0)
+    comparable = (sizes > 0) & (others > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         roots = np.sqrt(counts / sizes[:, None]) - np.sqrt(references / others[:, None])
-        noise = np.where(known, 1 / sizes + 1 / others, np.nan)
-    chi_squared = np.where(known, 4 * (roots**2).sum(axis=1) / noise, np.nan)
+        noise = np.where(comparable, 1 / sizes + 1 / others, np.nan)
+    chi_squared = np.where(comparable, 4 * (roots**2).sum(axis=1) / noise, np.nan)
     degrees = np.maximum(((counts + references) > 0).sum(axis=1) - 1, 0)
     return chi_squared, noise, degrees

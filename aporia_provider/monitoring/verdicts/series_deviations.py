@@ -17,7 +17,7 @@ from aporia_provider.monitoring.verdicts.seasonal_past import (
 )
 
 Kind = Literal["count", "ratio", "value"]
-"""What values are: numbers of rows, shares of rows, or anything else."""
+"""Kinds of values: numbers of rows, shares of rows, or other values."""
 
 _FEWEST_FOR_UNIT: Final = 5
 _OF_NORMAL: Final = 0.6745  # Median magnitude of a standard normal variable.

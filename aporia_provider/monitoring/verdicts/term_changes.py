@@ -71,6 +71,6 @@ def adjusted(p_values: Sequence[float | None]) -> list[float | None]:
 
     :param p_values: P-values of all parts of the rows.
     """
-    known = [each for each in p_values if each is not None]
-    results = iter(adjusted_p_values(known).tolist())
+    known_values = [each for each in p_values if each is not None]
+    results = iter(adjusted_p_values(known_values).tolist())
     return [None if each is None else float(next(results)) for each in p_values]

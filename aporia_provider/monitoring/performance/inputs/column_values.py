@@ -144,11 +144,11 @@ def truths(array: Any, positive: str | None = None, negative: str | None = None)
             else Numbers(np.where(is_truth_value, read.values, np.nan), read.given)
         )
     class_values = classes(array)
-    table = np.array([*(_truth(name, positive, negative) for name in class_values.names), np.nan])
+    table = np.array([*(_truth_value(name, positive, negative) for name in class_values.names), np.nan])
     return Numbers(table[class_values.codes], class_values.given)
 
 
-def _truth(name: str, positive: str | None, negative: str | None) -> float:
+def _truth_value(name: str, positive: str | None, negative: str | None) -> float:
     if positive is None:
         return {"true": 1.0, "false": 0.0}.get(truth_value_of(name), np.nan)
     if negative is None:

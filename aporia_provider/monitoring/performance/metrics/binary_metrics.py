@@ -67,7 +67,7 @@ def _note(state: Binary, parameters: Parameters, confusion: ThresholdConfusion) 
     if not confusion.corners:
         return None
     threshold = threshold_of(state, parameters)
-    place = state.bins.place(threshold)
+    position = state.bins.place(threshold)
     moved = (
         confusion.corners[-1].tp
         + confusion.corners[-1].fp
@@ -77,7 +77,7 @@ def _note(state: Binary, parameters: Parameters, confusion: ThresholdConfusion) 
     if not moved:
         return None
     return (
-        f"computed at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
+        f"computed at {position.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
         f"the bin that contains the threshold has {moved} labelled rows"
     )
 
@@ -136,8 +136,10 @@ def _confusion_matrix(state: Binary, parameters: Parameters) -> MetricResult:
     )
     settings = state.made_with
     names = [settings.get("negative") or "false", settings.get("positive") or "true"]
-    at = confusion.counts
-    return matrix_answer(concluded, names, [[at.tn, at.fp], [at.fn, at.tp]])
+    cell_counts = confusion.counts
+    return matrix_answer(
+        concluded, names, [[cell_counts.tn, cell_counts.fp], [cell_counts.fn, cell_counts.tp]]
+    )
 
 
 def _mean(name: str, limits: Limits) -> Metric:

@@ -35,13 +35,13 @@ def _confusions(state: MultiLabel, parameters: Parameters) -> dict[str, Threshol
 
 def _note(state: MultiLabel, parameters: Parameters) -> str | None:
     threshold = state.threshold if parameters.threshold is None else parameters.threshold
-    place = state.bins.place(threshold)
-    if place.split is None:
+    position = state.bins.place(threshold)
+    if position.split is None:
         return None
-    return f"computed at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}"
+    return f"computed at {position.edge:g}, the bin edge nearest to the threshold {threshold:g}"
 
 
-def _together(*reasons: str | None) -> str | None:
+def _joined_reasons(*reasons: str | None) -> str | None:
     return "; ".join(filter(None, reasons)) or None
 
 
@@ -67,7 +67,7 @@ def _of_all(
         answer.number,
         bound=answer.bound,
         interval=interval,
-        reason=_together(answer.reason, _note(state, parameters), _of_skipped(skipped)),
+        reason=_joined_reasons(answer.reason, _note(state, parameters), _of_skipped(skipped)),
         skipped=-(-skipped // len(labels)) if skipped else 0,
     )
 
@@ -109,7 +109,7 @@ def _of_one(
         bound=bound,
         scale=scale,
         interval=interval,
-        reason=_together(undefined, _note(state, parameters), _of_skipped(skipped)),
+        reason=_joined_reasons(undefined, _note(state, parameters), _of_skipped(skipped)),
         samples=confusion.counts.total,
         skipped=skipped,
     )

@@ -33,11 +33,11 @@ def _agreed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 def _pack(counts: Sequence[int]) -> list[int]:
     packed: list[int] = []
     end = 0
-    for place in np.flatnonzero(np.asarray(counts)).tolist():
-        if place > end:
-            packed.append(end - place)
-        packed.append(counts[place])
-        end = place + 1
+    for index in np.flatnonzero(np.asarray(counts)).tolist():
+        if index > end:
+            packed.append(end - index)
+        packed.append(counts[index])
+        end = index + 1
     if end < len(counts):
         packed.append(end - len(counts))
     return packed
