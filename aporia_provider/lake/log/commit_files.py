@@ -143,12 +143,12 @@ class _S3Log:
         return entries, bool(listing.get("IsTruncated")) and _NUMBERED.match(last) is not None
 
 
-def _last_where(holds: Callable[[int], bool], known: int) -> int:
+def _last_where(holds: Callable[[int], bool], lowest: int) -> int:
     """Return the last integer for which a condition holds that holds up to it, and for a known one."""
     step = 1
-    while known + step <= _LAST_DIGIT and holds(known + step):
-        known, step = known + step, 2 * step
-    low, high = known, known + step
+    while lowest + step <= _LAST_DIGIT and holds(lowest + step):
+        lowest, step = lowest + step, 2 * step
+    low, high = lowest, lowest + step
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if holds(middle) else (low, middle)

@@ -116,8 +116,8 @@ def _rows(action: FileAction) -> int | None:
 
 
 def _rows_of_removed(action: FileAction, rows_by_path: Mapping[str, int]) -> int | None:
-    known = rows_by_path.get(unquote(action.path))
-    return _rows(action) if known is None else known
+    row_count = rows_by_path.get(unquote(action.path))
+    return _rows(action) if row_count is None else row_count
 
 
 def _remember(commit: Commit, rows_by_path: dict[str, int]) -> None:
@@ -136,8 +136,8 @@ def _new_rows(operation: str | None, added: int | None, removed: int | None) -> 
 
 
 def _total(values: Iterable[int | None]) -> int | None:
-    known = list(values)
-    return None if None in known else sum(value for value in known if value is not None)
+    counts = list(values)
+    return None if None in counts else sum(value for value in counts if value is not None)
 
 
 def _null_counts(adds: Iterable[FileAction]) -> dict[str, int]:

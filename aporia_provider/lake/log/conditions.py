@@ -175,7 +175,7 @@ def _check_files(log: DeltaLog, condition: TableCondition, position: TablePositi
     files = _with_rows(_in_partition(log.files(condition.columns), condition.partition or {}))
     rows, latest, written, unmet = files.row_count, None, None, []
     if condition.partition is not None and not files.file_count:
-        unmet.append(f"there are no rows with {_told(condition.partition)}")
+        unmet.append(f"there are no rows with {_partition_text(condition.partition)}")
     if condition.min_rows is not None and (found := _known_rows(log, files, condition)) < condition.min_rows:
         unmet.append(f"there are {found} rows of {condition.min_rows}")
     if condition.data_until is not None:
@@ -274,5 +274,5 @@ def _latest_time(log: DeltaLog, files: FileStatistics, column: str) -> datetime 
     return latest
 
 
-def _told(partition: Mapping[str, str | None]) -> str:
+def _partition_text(partition: Mapping[str, str | None]) -> str:
     return " and ".join(f"{name} = {value}" for name, value in partition.items())

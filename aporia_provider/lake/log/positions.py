@@ -115,10 +115,10 @@ def commits_after(
     if not files:
         return _recreated(latest_position(uri, credentials, client=client), position)
     end = TablePosition.of(files[-1])
-    known = next((file for file in files if file.version == position.version), None)
+    known_file = next((file for file in files if file.version == position.version), None)
     # If log cleanup has deleted the commit of the position, the table was not created again: the commits of a
     # new table are too recent.
-    if known is not None and known.identifier != position.commit:
+    if known_file is not None and known_file.identifier != position.commit:
         return _recreated(end, position)
     return None if end == position else CommitRange(position.version + 1, end)
 
