@@ -92,10 +92,10 @@ def with_latest_labels(
     :param labels: Names of the columns to add, to label columns. For each, a boolean column named
         :func:`tie_column` is added as well: true if labels of the same time differ.
     """
-    known = _known_labels(actuals, label_columns, labels)
+    known_labels = _known_labels(actuals, label_columns, labels)
     # The aggregation takes much more time than the join.
-    several = _have_several_rows(known)
-    latest = _latest_labels(known, actuals, labels) if several else known
+    several = _have_several_rows(known_labels)
+    latest = _latest_labels(known_labels, actuals, labels) if several else known_labels
     joined = predictions.join(latest, on=_expression(f"{_as_text(id_column)} = {_ID}"), how="left")
     prediction_columns = [quoted(name) for name in predictions.columns]
     added_columns = (f"{_LABEL}.{name} AS {name}" if several else name for name in labels)
@@ -148,19 +148,21 @@ def _known_labels(actuals: DataFrame, label_columns: tuple[str, str], labels: Ma
     return renamed.where(f"{_ID} IS NOT NULL")
 
 
-def _have_several_rows(known: DataFrame) -> bool:
+def _have_several_rows(known_labels: DataFrame) -> bool:
     """Return whether there is an id with several rows."""
-    (counts,) = known.selectExpr(f"count({_ID}) AS ids", f"count(DISTINCT {_ID}) AS distinct_ids").collect()
+    (counts,) = known_labels.selectExpr(
+        f"count({_ID}) AS ids", f"count(DISTINCT {_ID}) AS distinct_ids"
+    ).collect()
     return bool(counts["ids"] != counts["distinct_ids"])
 
 
-def _latest_labels(known: DataFrame, actuals: DataFrame, labels: Mapping[str, str]) -> DataFrame:
+def _latest_labels(known_labels: DataFrame, actuals: DataFrame, labels: Mapping[str, str]) -> DataFrame:
     # Maps have no order.
     rank_columns = [
         _KNOWN,
         *(name for name, column in labels.items() if _column_kind(actuals, column) != "map"),
     ]
-    ranked = known.selectExpr(
+    ranked = known_labels.selectExpr(
         _ID,
         # Sail compares structs that contain nulls in an order that depends on the order of the rows.
         f"coalesce({microseconds(_KNOWN)}, {_BEFORE_ALL_TIMES}) AS {_TIME_MICROS}",
