@@ -32,10 +32,10 @@ def credentials_of(hook: AwsBaseHook) -> AwsCredentials:
         frozen = hook.get_credentials(region_name=hook.region_name) if credentials else None
     except (ConnectionError, HTTPClientError) as error:
         raise TransientError(
-            f"AWS did not respond for connection {hook.aws_conn_id!r}: {_told(error)}"
+            f"AWS did not respond for connection {hook.aws_conn_id!r}: {_error_text(error)}"
         ) from None
     except (BotoCoreError, ClientError) as error:
-        raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {_told(error)}") from None
+        raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {_error_text(error)}") from None
     if frozen is None:
         raise AuthenticationError(_no_credentials(hook))
     return AwsCredentials(
@@ -48,7 +48,7 @@ def credentials_of(hook: AwsBaseHook) -> AwsCredentials:
     )
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     from aporia_provider.redaction import redact_text
 
     return redact_text(str(error))

@@ -37,7 +37,8 @@ def script_connections(conn_id: str) -> str:
 
 def missing_connection_message(conn_id: str) -> str:
     """
-    Return a message that a connection is missing; outside of tasks, it names the places that were searched.
+    Return a message that a connection is missing; outside of tasks, it names the locations that were
+    searched.
     """
     if sees_stored_connections():
         return f"There is no Airflow connection {conn_id!r}"

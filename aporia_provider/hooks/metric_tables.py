@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ExportResult:
     """
-    What an export has written.
+    Summary of the rows that an export has written.
 
     :param environment: Environment of the model.
     :param model_id: Id of the model.
