@@ -85,9 +85,9 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
         try:
             return validate(value)
         except pydantic.ValidationError as error:
-            found = _faults(error)
-            found += cls._faults_of_several_fields(found, value)
-            faults = [cls._with_suggestion(fault, value) for fault in found]
+            errors = _faults(error)
+            errors += cls._faults_of_several_fields(errors, value)
+            faults = [cls._with_suggestion(fault, value) for fault in errors]
             raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
 
     @classmethod
@@ -160,11 +160,11 @@ def _faults(error: pydantic.ValidationError) -> list[ErrorDetails]:
     if count <= MAX_FAULTS + 1:
         return error.errors(include_url=False, include_context=False, include_input=False)
     text = error.json(include_url=False, include_context=False, include_input=False)
-    decoder, place, faults = json.JSONDecoder(), 1, list[ErrorDetails]()
+    decoder, position, faults = json.JSONDecoder(), 1, list[ErrorDetails]()
     while len(faults) < MAX_FAULTS:
-        fault, end = decoder.raw_decode(text, place)
+        fault, end = decoder.raw_decode(text, position)
         faults.append(_fault(fault["type"], tuple(fault["loc"]), fault["msg"]))
-        place = end + 1
+        position = end + 1
     return [*faults, _fault("more", (), f"and at least {count - MAX_FAULTS} more problems")]
 
 

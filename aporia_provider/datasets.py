@@ -142,11 +142,11 @@ class DatasetConnection(PublicModel):
         sync = body.get("sync")
         if sync is not None and not isinstance(sync, Mapping):
             raise ValidationError("sync has to be an object with enabled, environment and schedule")
-        known = {"name", "data_source", "sync", "id_column", "timestamp_column", *MAPPINGS}
-        unknown = sorted(set(body) - known)
+        own_fields = {"name", "data_source", "sync", "id_column", "timestamp_column", *MAPPINGS}
+        unknown = sorted(set(body) - own_fields)
         if unknown:
             raise ValidationError(f"The dataset has unknown keys: {', '.join(unknown)}")
-        values = {key: body.get(key) for key in known - {"name", "sync"}}
+        values = {key: body.get(key) for key in own_fields - {"name", "sync"}}
         sync = sync or {}
         return cls(
             role=body.get("name"),

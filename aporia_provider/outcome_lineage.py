@@ -92,5 +92,5 @@ def _supported(kind: Any, **values: Any) -> Any:
     """Return an instance with those values that the installed OpenLineage has attributes for."""
     import attr
 
-    known = attr.fields_dict(kind)
-    return kind(**{name: value for name, value in values.items() if name in known})
+    fields = attr.fields_dict(kind)
+    return kind(**{name: value for name, value in values.items() if name in fields})

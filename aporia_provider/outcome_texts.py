@@ -114,9 +114,9 @@ def _left_out(report: HealthReport) -> list[str]:
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     from tabulate import tabulate
 
-    kept = [place for place in range(len(headers)) if any(row[place] for row in rows)]
-    cells = [[row[place] for place in kept] for row in rows]
-    return str(tabulate(cells, headers=[headers[place] for place in kept], disable_numparse=True))
+    kept = [index for index in range(len(headers)) if any(row[index] for row in rows)]
+    cells = [[row[index] for index in kept] for row in rows]
+    return str(tabulate(cells, headers=[headers[index] for index in kept], disable_numparse=True))
 
 
 def _number(value: float | None) -> str:

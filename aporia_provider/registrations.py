@@ -55,16 +55,16 @@ class ModelUpdate(TypedDict):
     notes: list[str]
 
 
-def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> list[str]:
+def differences(registered: Mapping[str, Any], requested: Mapping[str, Any], path: str = "") -> list[str]:
     """Return one line for each difference between two JSON objects, with its dotted path."""
     lines: list[str] = []
-    for key in dict.fromkeys([*registered, *given]):
-        place = f"{path}{key}"
-        before, after = registered.get(key), given.get(key)
+    for key in dict.fromkeys([*registered, *requested]):
+        path_of_key = f"{path}{key}"
+        before, after = registered.get(key), requested.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            lines += differences(before, after, f"{place}.")
+            lines += differences(before, after, f"{path_of_key}.")
         elif before != after:
-            lines.append(f"{place}: {_shown(before)} is registered, {_shown(after)} was given")
+            lines.append(f"{path_of_key}: {_shown(before)} is registered, {_shown(after)} was given")
     return lines
 
 

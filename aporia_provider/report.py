@@ -40,9 +40,9 @@ def as_table(query: MetricsQuery, results: Iterable[RangeResults], width: int | 
     items = list(results)
     numbers = _shared_reasons(items)
     lines = [line for item in items for line in _lines(metrics, item, numbers)]
-    kept = [place for place in range(len(_HEADERS)) if any(line[place] for line in lines)]
-    headers = [_HEADERS[place] for place in kept]
-    cells = [[line[place] for place in kept] for line in lines]
+    kept = [index for index in range(len(_HEADERS)) if any(line[index] for line in lines)]
+    headers = [_HEADERS[index] for index in kept]
+    cells = [[line[index] for index in kept] for line in lines]
     limits = _limits([headers, *cells], width) if width is not None and kept else None
     table = str(tabulate(cells, headers=headers, disable_numparse=True, maxcolwidths=limits))
     return "\n".join([table, *_footnotes(numbers, width)])
@@ -82,8 +82,8 @@ def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
         f"lag {_figure(status['lag'])}: {status['rows']:,} rows in {status['buckets']:,} buckets, "
         f"{_figure(status['seconds'])} s"
     )
-    if status.get("provisional_bins"):
-        yield f"Provisional bins, from fewer than 1,000 values: {_listed(list(status['provisional_bins']))}"
+    if fields := status.get("provisional_bins"):
+        yield f"Provisional bins, from fewer than 1,000 values: {_joined_names(list(fields))}"
     parts = {"": status, " of performance": status.get("performance") or {}}
     for name, part in parts.items():
         if late := part.get("late_buckets"):
@@ -96,7 +96,7 @@ def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"Performance last recomputed: {_work(status['performance'])}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _joined_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
 

@@ -137,12 +137,12 @@ def _span(part: str, faults: list[str]) -> RetentionSpan | None:
         faults.append(f"{part!r} is not a span as in {_EXAMPLE!r}")
         return None
     level, ever, number, unit = match.groups()
-    known = len(faults)
+    fault_count = len(faults)
     level = level.lower()
     if level not in LEVELS:
         faults.append(f"in {part!r}, {choice_error(level, LEVELS, _SYNONYMS)}")
     if ever:
-        return RetentionSpan(level, None) if len(faults) == known else None
+        return RetentionSpan(level, None) if len(faults) == fault_count else None
     count, written = _count(number), unit
     unit = written.lower().removesuffix("s") + "s"
     if count is None or count < 1:
@@ -151,7 +151,7 @@ def _span(part: str, faults: list[str]) -> RetentionSpan | None:
         faults.append(f"in {part!r}, {choice_error(written, UNITS)}")
     elif count is not None and count * _DAYS[unit] > MAX_YEARS * _DAYS["years"]:
         faults.append(f"{part!r} is longer than {MAX_YEARS} years; write '{level} for ever'")
-    return RetentionSpan(level, count, unit) if len(faults) == known else None
+    return RetentionSpan(level, count, unit) if len(faults) == fault_count else None
 
 
 def _count(text: str) -> int | None:

@@ -32,8 +32,8 @@ class SegmentFile(PublicModel):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         problems = [
-            f"there are several {what} {name!r}"
-            for what, names in (
+            f"there are several {kind} {name!r}"
+            for kind, names in (
                 ("segments", [segment.name for segment in self.segments]),
                 ("custom metrics", [metric.name for metric in self.custom_metrics]),
             )
@@ -98,7 +98,7 @@ def parts_of_file(text: str) -> FileParts | None:
         tuple(valid.values()),
         tuple(metric for _, metric in _valid(CustomMetric, _mappings(body.get("custom_metrics")))),
         frozenset(str(each.get("name")) for each in segments),
-        tuple(_conditions(each for place, each in enumerate(segments) if place not in valid)),
+        tuple(_conditions(each for index, each in enumerate(segments) if index not in valid)),
     )
 
 
@@ -110,9 +110,9 @@ def _mappings(value: object) -> list[Mapping[str, Any]]:
 
 
 def _valid(kind: type[P], values: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, P]]:
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         try:
-            yield place, kind(**value)
+            yield index, kind(**value)
         except (ValidationError, TypeError):
             # The fault is one of the file; keys that are not texts raise TypeError.
             continue

@@ -45,9 +45,9 @@ def read_files(paths: Sequence[str], options: Namespace) -> list[SegmentFile]:
             problems += [f"{path}: {problem}" for problem in error.problems or [error.message]]
     if not problems:
         return files
-    if known := [each for each in parts if each is not None]:
+    if valid_parts := [each for each in parts if each is not None]:
         with opened_registry(options) as registry:
-            problems += _faults(registry, known)
+            problems += _faults(registry, valid_parts)
     raise ValidationError("The files cannot be used", problems=problems)
 
 

@@ -85,11 +85,11 @@ class Calls(MonitorCalls, SegmentCalls):
         """Change the retention of a model. Only this project's server can do so."""
         body = {"retention": retention_text(retention)}
         reply = yield Request(f"Changing model {model_id!r}", "PUT", _model(model_id), body)
-        found = reply.mapping()
+        answer = reply.mapping()
         return {
-            "id": str(found.get("id", model_id)),
-            "status": "unchanged" if found.get("status") == "unchanged" else "updated",
-            "notes": [str(note) for note in found.get("notes") or ()],
+            "id": str(answer.get("id", model_id)),
+            "status": "unchanged" if answer.get("status") == "unchanged" else "updated",
+            "notes": [str(note) for note in answer.get("notes") or ()],
         }
 
     def delete_model(self, model_id: str) -> Call[None]:
@@ -130,10 +130,10 @@ class Calls(MonitorCalls, SegmentCalls):
         path = f"{_model(model_id)}/versions{query}"
         reply = yield Request(f"Listing the versions of model {model_id!r}", "GET", path)
         body = reply.accepted()
-        found = body.get("versions") if isinstance(body, Mapping) else body
-        if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+        items = body.get("versions") if isinstance(body, Mapping) else body
+        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
             raise AporiaError(reply.error_message("the reply is not a list of versions"), status=reply.status)
-        versions = [version_in(item) for item in found]
+        versions = [version_in(item) for item in items]
         # A server that does not support the query parameter returns all versions.
         return [version for version in versions if name in (None, version["name"])]
 

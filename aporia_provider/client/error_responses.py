@@ -98,10 +98,10 @@ def _graphql_texts(error: Any) -> Iterator[Any]:
 def _line(item: Any) -> str:
     if not isinstance(item, Mapping):
         return _one_line(item)
-    place = item.get("loc")
+    location = item.get("loc")
     text = _one_line(item.get("msg") or item.get("message"))
-    where = ".".join(map(str, place)) if isinstance(place, list) else ""
-    return f"{where}: {text}" if where and text else text
+    path = ".".join(map(str, location)) if isinstance(location, list) else ""
+    return f"{path}: {text}" if path and text else text
 
 
 def _one_line(text: Any) -> str:

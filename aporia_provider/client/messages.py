@@ -138,18 +138,18 @@ Call: TypeAlias = Generator[Request, Reply, T]
 """A call without I/O: a generator that yields requests, is sent their replies and returns the result."""
 
 
-def segment(text: str, what: str) -> str:
+def segment(text: str, description: str) -> str:
     """
     Return a string percent-encoded as one segment of a path.
 
-    :param what: Name of the value in the error message.
+    :param description: Name of the value in the error message.
     :raises aporia_provider.errors.ValidationError: if it is empty or cannot be encoded in UTF-8.
     """
     try:
         quoted = quote(text, safe="")
     except (UnicodeEncodeError, TypeError):
-        raise ValidationError(f"The {what} is not text that can be sent: {text!a}") from None
+        raise ValidationError(f"The {description} is not text that can be sent: {text!a}") from None
     if not quoted:
-        raise ValidationError(f"The {what} is empty")
+        raise ValidationError(f"The {description} is empty")
     # Quoting does not change "." and "..", but URL normalization removes them.
     return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted

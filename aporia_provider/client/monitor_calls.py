@@ -133,10 +133,10 @@ def _alert(alert_id: str) -> str:
     return f"/v1beta/alerts/{segment(alert_id, 'alert id')}"
 
 
-def _parsed(reply: Reply, what: str, parse: Callable[[Any], list[T]], body: Any) -> list[T]:
+def _parsed(reply: Reply, description: str, parse: Callable[[Any], list[T]], body: Any) -> list[T]:
     try:
         return parse(body)
     except ValidationError as error:
         problems = "; ".join(error.problems[:_MAX_PROBLEMS])
-        message = reply.error_message(f"the reply is not a list of {what} ({problems})")
+        message = reply.error_message(f"the reply is not a list of {description} ({problems})")
         raise AporiaError(message, status=reply.status) from None

@@ -110,7 +110,7 @@ def _delivered(request: Request, retries: Retries) -> Generator[Step, Outcome, R
             raise _given_up(request, outcome, attempt, "It may have succeeded: check before trying again.")
         if attempt >= retries.attempts:
             raise _given_up(request, outcome, attempt)
-        log.warning("%s Attempt %d of %d.", _told(request, outcome), attempt, retries.attempts)
+        log.warning("%s Attempt %d of %d.", _failure_text(request, outcome), attempt, retries.attempts)
         yield Pause(retries.wait(attempt, outcome.retry_after if isinstance(outcome, Reply) else None))
 
 
@@ -119,18 +119,18 @@ def _may_have_arrived(outcome: Reply | LostRequest) -> bool:
     return outcome.status != 429 if isinstance(outcome, Reply) else outcome.may_have_arrived
 
 
-def _told(request: Request, outcome: Reply | LostRequest) -> str:
+def _failure_text(request: Request, outcome: Reply | LostRequest) -> str:
     if isinstance(outcome, Reply):
         return f"{outcome.failure()}."
-    place = request.path.partition("?")[0]
-    return f"{request.description} failed: {outcome.reason} ({request.method} {place})."
+    path = request.path.partition("?")[0]
+    return f"{request.description} failed: {outcome.reason} ({request.method} {path})."
 
 
 def _given_up(
     request: Request, outcome: Reply | LostRequest, attempts: int, hint: str = ""
 ) -> TransientError:
     times = "once" if attempts == 1 else f"{attempts} times"
-    message = f"{_told(request, outcome)} Tried {times}. {hint}".rstrip()
+    message = f"{_failure_text(request, outcome)} Tried {times}. {hint}".rstrip()
     if isinstance(outcome, Reply):
         return TransientError(message, status=outcome.status, retry_after=outcome.retry_after)
     return TransientError(message)

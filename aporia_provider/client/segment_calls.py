@@ -32,9 +32,9 @@ class SegmentCalls:
     ) -> Call[Registered]:
         """Register a segment of a model."""
         Segment.check_type(segment)
-        what, body = f"segment {segment.name!r}", segment.to_wire()
+        subject, body = f"segment {segment.name!r}", segment.to_wire()
         existing = self.list_segments(model_id)
-        return (yield from _creation(_segments(model_id), what, model_id, body, if_exists, existing))
+        return (yield from _creation(_segments(model_id), subject, model_id, body, if_exists, existing))
 
     def list_segments(self, model_id: str) -> Call[list[RegisteredSegment]]:
         """Return the segments of a model, oldest first."""
@@ -66,9 +66,9 @@ class SegmentCalls:
     ) -> Call[Registered]:
         """Register a custom metric of a model."""
         CustomMetric.check_type(custom_metric)
-        what, body = f"custom metric {custom_metric.name!r}", custom_metric.to_wire()
+        subject, body = f"custom metric {custom_metric.name!r}", custom_metric.to_wire()
         existing = self.list_custom_metrics(model_id)
-        return (yield from _creation(_custom_metrics(model_id), what, model_id, body, if_exists, existing))
+        return (yield from _creation(_custom_metrics(model_id), subject, model_id, body, if_exists, existing))
 
     def list_custom_metrics(self, model_id: str) -> Call[list[RegisteredCustomMetric]]:
         """Return the custom metrics of a model, oldest first."""
@@ -106,12 +106,12 @@ def _creation(
     return registered(reply, subject, str(body["name"]), if_exists)
 
 
-def _parsed(reply: Reply, what: str, type_: type[T], body: Any) -> T:
+def _parsed(reply: Reply, description: str, type_: type[T], body: Any) -> T:
     try:
         return pydantic.TypeAdapter(type_).validate_python(body)
     except pydantic.ValidationError as error:
-        place = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
-        message = reply.error_message(f"the reply does not have {what} (at {place or 'its start'})")
+        location = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
+        message = reply.error_message(f"the reply does not have {description} (at {location or 'its start'})")
         raise AporiaError(message, status=reply.status) from None
 
 

@@ -56,11 +56,11 @@ def _version(api: AporiaApi, model_id: str, name: str | None) -> Version:
         raise NotFoundError(f"Model {model_id!r} has no version: register one first")
     if name in (None, LATEST):
         return versions[-1]
-    found = next((version for version in versions if version["name"] == name), None)
-    if found is None:
+    entry = next((version for version in versions if version["name"] == name), None)
+    if entry is None:
         hint = nearest(str(name), [version["name"] for version in versions])
         raise NotFoundError(f"Model {model_id!r} has no version {name!r}; {hint}")
-    return found
+    return entry
 
 
 @dataclass
@@ -121,10 +121,10 @@ class _Check:
             if not active:
                 raise NotFoundError(f"Model {self.request.model_id!r} has no active monitor of its versions")
             return active
-        known = [each["name"] for each in there]
-        missing = [name for name in dict.fromkeys(names) if name not in known]
+        monitor_names = [each["name"] for each in there]
+        missing = [name for name in dict.fromkeys(names) if name not in monitor_names]
         if missing:
-            hints = "; ".join(f"{name!r} ({nearest(name, known)})" for name in missing)
+            hints = "; ".join(f"{name!r} ({nearest(name, monitor_names)})" for name in missing)
             raise NotFoundError(f"Model {self.request.model_id!r} has no monitor {hints}")
         return list(dict.fromkeys(names))
 
@@ -137,8 +137,8 @@ class _Check:
     def metrics(self) -> Iterator[HealthFinding]:
         conditions = self.request.metrics
         metrics = [
-            condition.to_metric(str(place), self.name, self.until)
-            for place, condition in enumerate(conditions)
+            condition.to_metric(str(index), self.name, self.until)
+            for index, condition in enumerate(conditions)
         ]
         age = self._age_condition()
         if age is not None:
@@ -149,8 +149,8 @@ class _Check:
         results = {result.id: (item.time_range, result) for item in answers for result in item.metrics}
         every = [*conditions, *([] if age is None else [age])]
         _check_results(every, results)
-        for place, condition in enumerate(conditions):
-            time_range, result = results[str(place)]
+        for index, condition in enumerate(conditions):
+            time_range, result = results[str(index)]
             yield judge_metric(condition, result, time_range)
         if age is not None:
             yield self._data_age(*results[str(len(conditions))])
@@ -186,8 +186,8 @@ def _check_results(
     conditions: Sequence[MetricCondition], results: dict[str, tuple[ResultRange | None, QueryResult]]
 ) -> None:
     problems = []
-    for place, condition in enumerate(conditions):
-        result = results.get(str(place))
+    for index, condition in enumerate(conditions):
+        result = results.get(str(index))
         if result is None:
             problems.append(f"{condition.title}: the server returned no result")
         elif result[1].error is not None:

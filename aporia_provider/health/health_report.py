@@ -78,7 +78,7 @@ class HealthReport:
 
     @property
     def sorted_findings(self) -> list[HealthFinding]:
-        """The findings, failed ones first, then those with too little data."""
+        """The findings: failed ones first, then findings with too little data."""
         return sorted(self.findings, key=lambda finding: _WORST_FIRST.index(finding.outcome))
 
     def to_json(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def judge_metric(
     :param result: The result of the metric.
     :param time_range: Time range of the result.
     """
-    known = {
+    shared_fields = {
         "check": "metric",
         "name": condition.title,
         "column": condition.column,
@@ -41,14 +41,14 @@ def judge_metric(
     if interval is None:
         value = _number(result.number)
         missing = result.reason or "the metric has no number"
-        return HealthFinding(outcome="insufficient", value=value, reason=missing, **known)  # type: ignore[arg-type]
+        return HealthFinding(outcome="insufficient", value=value, reason=missing, **shared_fields)  # type: ignore[arg-type]
     low, high = interval
     outcome = _outcome(condition, low, high)
     value = float(result.value)
     reasons = [_uncertain(condition, result, value, low, high) if outcome == "insufficient" else None]
     reason = "; ".join(filter(None, [*reasons, result.reason])) or None
     bounds = {"low": _number(low), "high": _number(high)}
-    return HealthFinding(outcome=outcome, value=value, reason=reason, **bounds, **known)  # type: ignore[arg-type]
+    return HealthFinding(outcome=outcome, value=value, reason=reason, **bounds, **shared_fields)  # type: ignore[arg-type]
 
 
 def interval_of(result: QueryResult) -> tuple[float, float] | None:

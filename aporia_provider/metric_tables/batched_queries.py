@@ -63,16 +63,16 @@ def query_all(query: Query, subject: Subject, questions: Mapping[Key, Question])
     :param questions: The metrics.
     :return: The results by window, then by key.
     """
-    found: Results = {}
+    all_results: Results = {}
     for keys in _batches(list(questions), min(MAX_METRICS, MAX_RESULTS // subject.windows)):
         for item in query(_query(subject, {key: questions[key] for key in keys})):
             within = item.time_range
             window = None
             if within is not None:
                 window = datetime.fromisoformat(within.start), datetime.fromisoformat(within.end)
-            results = found.setdefault(window, {})
+            results = all_results.setdefault(window, {})
             results.update((keys[int(result.id)], result) for result in item.metrics)
-    return found
+    return all_results
 
 
 def _batches(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
@@ -83,12 +83,12 @@ def _batches(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
 def _query(subject: Subject, questions: Mapping[Key, Question]) -> MetricsQuery:
     metrics = [
         {
-            "id": str(place),
+            "id": str(index),
             "metric": question.metric,
             "parameters": {**question.parameters, "column": column},
             "datasets": {"data": subject.data, "baseline": subject.baseline},
         }
-        for place, ((column, _), question) in enumerate(questions.items())
+        for index, ((column, _), question) in enumerate(questions.items())
     ]
     return MetricsQuery.from_wire(
         {"model_id": subject.model_id, "metrics": metrics, "aggregation_period": subject.period}

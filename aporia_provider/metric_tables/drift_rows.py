@@ -34,7 +34,9 @@ def drift_rows(
         if column not in others:
             continue
         deltas = {f"{name}_delta": _difference(row, others[column], name) for name in _DELTAS}
-        by_name = {name: result for (of, name), result in results.items() if of == column}
+        by_name = {
+            name: result for (result_column, name), result in results.items() if result_column == column
+        }
         distances = {name: _distance(name, result, unreliable) for name, result in by_name.items()}
         rows.append({"column_name": column, "data_type": row.get("data_type"), **deltas, **distances})
         if column == TABLE:

@@ -75,8 +75,8 @@ class MetricsExport:
     def _of_term(self, term: tuple[str, str]) -> MetricsExport:
         export = replace(self, term=term)
         # What the API has returned about the version is not requested again for each term.
-        known = ("schema", "_types", "_roles", "_table_versions")
-        export.__dict__.update({name: getattr(self, name) for name in known})
+        cached_names = ("schema", "_types", "_roles", "_table_versions")
+        export.__dict__.update({name: getattr(self, name) for name in cached_names})
         return export
 
     def _rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -149,16 +149,16 @@ class MetricsExport:
         if subject.data["dataset_type"] not in self._roles:
             return {}
         questions = statistics(self._types) | performance(self.schema.model_type)
-        found = _counted(query_all(self.api.query_metrics, subject, questions))
-        if self.term is not None and subject.data["dataset_type"] == "training" and _has_no_counts(found):
+        counted = _with_row_counts(query_all(self.api.query_metrics, subject, questions))
+        if self.term is not None and subject.data["dataset_type"] == "training" and _has_no_counts(counted):
             # The training dataset need not have the fields of a segment.
             return {}
-        _check_counts(found)
+        _check_counts(counted)
         return {
             window: profile_rows(
                 results, self._types, unreliable=self.request.unreliable, positive=self._positive
             )
-            for window, results in found.items()
+            for window, results in counted.items()
         }
 
     @property
@@ -168,8 +168,12 @@ class MetricsExport:
 
     def _profile_rows(self, role: str, log_type: str, profiles: _Profiles) -> list[dict[str, Any]]:
         version = self._table_versions[role]
-        known = {**self._columns, "log_type": log_type, "logging_table_commit_version": version}
-        return [{**known, **self._window(window), **row} for window, rows in profiles.items() for row in rows]
+        shared_columns = {**self._columns, "log_type": log_type, "logging_table_commit_version": version}
+        return [
+            {**shared_columns, **self._window(window), **row}
+            for window, rows in profiles.items()
+            for row in rows
+        ]
 
     @cached_property
     def _table_versions(self) -> dict[str, int | None]:
@@ -249,23 +253,23 @@ def _struct(window: Window) -> dict[str, datetime] | None:
     return None if window is None else {"start": window[0], "end": window[1]}
 
 
-def _counted(found: Results) -> Results:
+def _with_row_counts(all_results: Results) -> Results:
     """
     Return the results of the windows whose rows are counted.
 
     A metric that cannot be computed at all answers the whole range instead of its windows, in which it is
     null.
     """
-    return {window: results for window, results in found.items() if (None, "count") in results}
+    return {window: results for window, results in all_results.items() if (None, "count") in results}
 
 
-def _has_no_counts(found: Results) -> bool:
-    return all(results[None, "count"].error is not None for results in found.values())
+def _has_no_counts(all_results: Results) -> bool:
+    return all(results[None, "count"].error is not None for results in all_results.values())
 
 
-def _check_counts(found: Results) -> None:
+def _check_counts(all_results: Results) -> None:
     """Raise an error if the number of rows is known for no window."""
-    counts = [results[None, "count"] for results in found.values()]
+    counts = [results[None, "count"] for results in all_results.values()]
     errors = dict.fromkeys(result.error for result in counts if result.error is not None)
     if errors and all(result.error is not None for result in counts):
         raise ValidationError("No rows can be counted", problems=list(errors))

@@ -38,17 +38,21 @@ def profile_rows(
     if not values.get((None, "count")):
         return []
     rows = [
-        {"column_name": column, "data_type": data_type(type_), **_profile(_of(values, column), type_)}
+        {
+            "column_name": column,
+            "data_type": data_type(type_),
+            **_profile(_values_of_column(values, column), type_),
+        }
         for column, type_ in fields.items()
     ]
-    table = _of(values, None)
+    table = _values_of_column(values, None)
     columns = [row["column_name"] for row in rows if row["count"]]
     performance = {name: _averages(table, name, positive) for name in AVERAGED}
     return [{**table, **performance, "column_name": TABLE, "non_null_columns": columns}, *rows]
 
 
-def _of(values: Mapping[Key, Any], column: str | None) -> dict[str, Any]:
-    return {name: value for (of, name), value in values.items() if of == column}
+def _values_of_column(values: Mapping[Key, Any], column: str | None) -> dict[str, Any]:
+    return {name: value for (result_column, name), value in values.items() if result_column == column}
 
 
 def _profile(values: dict[str, Any], type_: str) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Identification(Part):
 
     @property
     def fields(self) -> dict[str, list[str]]:
-        """Names of the fields by category, for the categories that are given."""
+        """Names of the fields by category, for the categories that are set."""
         field_lists = {name: getattr(self, name) for name in FIELD_LISTS}
         return {
             name: [str(each[0]) if isinstance(each, list) else each for each in names]

@@ -49,7 +49,9 @@ class AlertsOperator(MonitorsOperator):
             return 0
         targets = list(self.notify) if isinstance(self.notify, Sequence) else [self.notify]
         environment = self.aporia_hook.environment()
-        senders = {name: _sender(target, environment, context) for name, target in _named(targets).items()}
+        senders = {
+            name: _sender(target, environment, context) for name, target in _targets_by_name(targets).items()
+        }
         return self.aporia_hook.notify(senders)
 
     def emit_opened_alerts(self, context: Context) -> int:
@@ -268,13 +270,13 @@ def _confirm_events(context: Context) -> None:
         operator.aporia_hook.confirm_alert_events(_claimant(context), operator.emitted_alerts)
 
 
-def _named(targets: Sequence[Notify]) -> dict[str, Notify]:
+def _targets_by_name(targets: Sequence[Notify]) -> dict[str, Notify]:
     """Return notifiers by the name that identifies them when the task runs again."""
     named: dict[str, Notify] = {}
     for target in targets:
         kind: Any = type(target) if isinstance(target, BaseNotifier) else target
         name = getattr(kind, "__qualname__", type(target).__qualname__)
-        number = sum(known.partition(" ")[0] == name for known in named) + 1
+        number = sum(earlier_name.partition(" ")[0] == name for earlier_name in named) + 1
         named[name if number == 1 else f"{name} {number}"] = target
     return named
 

@@ -164,8 +164,8 @@ def emit_event(
     """
     environment, model_id, model_version, role = subject
     asset = assets.create_asset(environment, model_id, model_version, role)
-    known = {"model_id": model_id, "model_version": model_version}
-    event_extra = {"event": kind.value, "environment": environment, **known, **extra}
+    version_names = {"model_id": model_id, "model_version": model_version}
+    event_extra = {"event": kind.value, "environment": environment, **version_names, **extra}
     aliases = assets.event_aliases(kind, model_id)
     # Airflow discards events of aliases that are not outlets when the task ends, and the alias of a
     # templated id is not known earlier. Airflow merges the events of several aliases for one asset.

@@ -91,8 +91,8 @@ class CompleteModelVersionOperator(VersionOperator):
         version = (self.model_id, self.model_version)
         return [
             result["dataset"]
-            for found in results.values()
-            for result in found
+            for connected in results.values()
+            for result in connected
             if (result["model_id"], result["model_version"]) == version
         ]
 

@@ -125,7 +125,7 @@ class ExportMetricsOperator(AporiaOperator):
                 end=end,
                 granularity=self.granularity,
                 fields=self.fields,
-                segments=_chosen(self.segments),
+                segments=_segment_selection(self.segments),
                 unreliable=self.unreliable,
                 aws_conn_id=self.aws_conn_id,
             )
@@ -165,7 +165,7 @@ class ExportMetricsOperator(AporiaOperator):
         )
 
 
-def _chosen(segments: Any) -> Sequence[str] | bool:
+def _segment_selection(segments: Any) -> Sequence[str] | bool:
     """Return which segments are exported; a rendered template is text."""
     if isinstance(segments, str):
         return {"true": True, "false": False, "": False}.get(segments.strip().lower(), [segments])

@@ -91,11 +91,11 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
         dag = self.get_dag()
         if dag is None:
             return
-        known = sorted({*dag.task_ids, *dag.task_group_dict} - {self.task_id})
+        known_ids = sorted({*dag.task_ids, *dag.task_group_dict} - {self.task_id})
         for name in _FOLLOWED:
             followed = [task_id for task_id in _ids(getattr(self, name)) if not is_template(task_id)]
-            if unknown := [task_id for task_id in followed if task_id not in known]:
-                yield f"{name}: the DAG has no task {unknown[0]!r}; {nearest(unknown[0], known)}"
+            if unknown := [task_id for task_id in followed if task_id not in known_ids]:
+                yield f"{name}: the DAG has no task {unknown[0]!r}; {nearest(unknown[0], known_ids)}"
 
     def follow(self, context: Context, outcome: Outcome, result: Mapping[str, Any]) -> dict[str, Any]:
         """

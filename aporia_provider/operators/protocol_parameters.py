@@ -30,7 +30,9 @@ class SchemaParameter(CheckedParameter[T]):
         if value is None or isinstance(value, VersionSchema):
             return value
         if not isinstance(value, Mapping) or not self.mapping:
-            raise _other(self.name, value, "VersionSchema(model_type=…, features={…}, predictions={…})")
+            raise _replacement_error(
+                self.name, value, "VersionSchema(model_type=…, features={…}, predictions={…})"
+            )
         return _valid(self.name, value, lambda: VersionSchema(**dict(value)))
 
 
@@ -45,7 +47,7 @@ class DataSourceParameter(CheckedParameter[T]):
     def _checked(self, value: Any) -> Any:
         for item in value if isinstance(value, list | tuple) else [value]:
             if not isinstance(item, DataSource | Mapping | None) and not _is_pending(item):
-                raise _other(self.name, item, "S3DataSource(object_path=…, object_format=…)")
+                raise _replacement_error(self.name, item, "S3DataSource(object_path=…, object_format=…)")
         try:
             return with_data_sources(value)
         except ValidationError as error:
@@ -76,7 +78,7 @@ class NamesParameter(CheckedParameter["Any"]):
 
     def _checked(self, value: Any) -> Any:
         if isinstance(value, str):
-            raise _other(self.name, value, f"[{value!r}]")
+            raise _replacement_error(self.name, value, f"[{value!r}]")
         return value
 
 
@@ -88,7 +90,9 @@ class DatasetsParameter(CheckedParameter["Any"]):
 
     def _checked(self, value: Any) -> Any:
         if not isinstance(value, list | tuple):
-            raise _other(self.name, value, "a list of dicts with model_id, model_version and role")
+            raise _replacement_error(
+                self.name, value, "a list of dicts with model_id, model_version and role"
+            )
         if problems := [
             f"{self.name}[{index}]: {fault}"
             for index, dataset in enumerate(value)
@@ -119,7 +123,7 @@ def _dataset_faults(dataset: Any) -> Iterator[str]:
             yield error.message
 
 
-def _other(name: str, value: Any, instead: str) -> ValidationError:
+def _replacement_error(name: str, value: Any, instead: str) -> ValidationError:
     return ValidationError(f"{name} is a {type(value).__name__}; write {instead}")
 
 

@@ -47,9 +47,9 @@ class SegmentsOperator(AporiaOperator):
         """Store the target of the task's extra links, which is then available even if the task fails."""
         self.server_url = self.aporia_hook.server_url()
 
-    def told(self, what: str, name: str, status: str) -> None:
-        """Log what became of a segment or a custom metric. Its conditions may contain personal data."""
-        self.log.info("%s %r of model %r: %s", what, name, self.model_id, status)
+    def _log_status(self, kind: str, name: str, status: str) -> None:
+        """Log the status of a segment or a custom metric, not its conditions, which may be personal data."""
+        self.log.info("%s %r of model %r: %s", kind, name, self.model_id, status)
 
 
 class CreateSegmentOperator(SegmentsOperator):
@@ -90,7 +90,7 @@ class CreateSegmentOperator(SegmentsOperator):
                 self.model_id, self.segment, if_exists=self.if_exists
             )
         name = _name(self.segment)
-        self.told("Segment", name, registered["status"])
+        self._log_status("Segment", name, registered["status"])
         return {"segment_id": registered["id"], **_outcome(name, registered)}
 
 
@@ -131,7 +131,7 @@ class CreateCustomMetricOperator(SegmentsOperator):
                 self.model_id, self.custom_metric, if_exists=self.if_exists
             )
         name = _name(self.custom_metric)
-        self.told("Custom metric", name, registered["status"])
+        self._log_status("Custom metric", name, registered["status"])
         return {"custom_metric_id": registered["id"], **_outcome(name, registered)}
 
 
@@ -174,7 +174,7 @@ class DeleteSegmentOperator(_DeletionOperator):
                 self.model_id, self.name, ignore_if_missing=self.ignore_if_missing
             )
         status = "deleted" if deleted else "missing"
-        self.told("Segment", self.name, status)
+        self._log_status("Segment", self.name, status)
         return {"name": self.name, "status": status}
 
 
@@ -196,7 +196,7 @@ class DeleteCustomMetricOperator(_DeletionOperator):
                 self.model_id, self.name, ignore_if_missing=self.ignore_if_missing
             )
         status = "deleted" if deleted else "missing"
-        self.told("Custom metric", self.name, status)
+        self._log_status("Custom metric", self.name, status)
         return {"name": self.name, "status": status}
 
 

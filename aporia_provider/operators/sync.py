@@ -125,7 +125,7 @@ class SyncDatasetOperator(VersionOperator):
             self.emit(context, environment, role=self.role, **changed_event(result))
             if self.role in MONITORED_ROLES:
                 emit_days(self, context, environment, self.model_id, result["changed_days"])
-        return _counted(result)
+        return _counts(result)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return the lineage from the table to the version."""
@@ -135,7 +135,7 @@ class SyncDatasetOperator(VersionOperator):
         return OperatorLineage(inputs=location_dataset(self.table_uri), outputs=version)
 
 
-def _counted(status: Mapping[str, Any]) -> dict[str, Any]:
+def _counts(status: Mapping[str, Any]) -> dict[str, Any]:
     """Return the status with lists of fields, which may be long, replaced by their lengths."""
     counts = {
         name: len(status[name])
@@ -143,7 +143,7 @@ def _counted(status: Mapping[str, Any]) -> dict[str, Any]:
         if name in status
     }
     performance = status.get("performance")
-    return {**status, **counts, **({"performance": _counted(performance)} if performance else {})}
+    return {**status, **counts, **({"performance": _counts(performance)} if performance else {})}
 
 
 def changed_event(result: Mapping[str, Any]) -> dict[str, Any]:

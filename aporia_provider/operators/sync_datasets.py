@@ -149,11 +149,11 @@ class SyncDatasetsOperator(AporiaOperator):
         if changed:
             self.log.warning(
                 "Airflow discards the events of a task that fails: data_changed of the %s",
-                _listed(changed, separator=", the "),
+                _joined(changed, separator=", the "),
             )
         faults = [f"{sync.description}: {_message(sync)}" for sync in failed]
         count = f"{len(failed)} of {len(self._syncs)} datasets could not be synced"
-        message = "\n- ".join([count, _listed(faults, separator="\n- ")])
+        message = "\n- ".join([count, _joined(faults, separator="\n- ")])
         is_final = all(sync.is_permanent for sync in failed)
         return AirflowFailException(message) if is_final else TransientError(message)
 
@@ -182,7 +182,7 @@ def _message(sync: DatasetSync) -> str:
     return getattr(sync.error, "message", None) or f"{type(sync.error).__name__}: {sync.error}"
 
 
-def _listed(texts: Sequence[str], *, separator: str) -> str:
+def _joined(texts: Sequence[str], *, separator: str) -> str:
     more = len(texts) - _MAX_NAMED
     return separator.join([*texts[:_MAX_NAMED], *([f"{more} more, see the log"] if more > 0 else [])])
 

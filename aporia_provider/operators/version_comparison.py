@@ -101,7 +101,7 @@ class VersionComparisonOperator(AporiaOperator):
         """
         with fail_without_retry():
             margin, parameters = _checked(self.margin, self.parameters)
-            found = self.aporia_hook.compare_versions(
+            compared = self.aporia_hook.compare_versions(
                 self.model_id,
                 self.champion,
                 self.challenger,
@@ -115,11 +115,11 @@ class VersionComparisonOperator(AporiaOperator):
             )
             with self.aporia_hook.get_conn() as api:
                 self.environment = api.environment
-        comparison = VersionComparison(**{name: found[name] for name in _NAMES})
-        names = found["champion_version"], found["challenger_version"]
+        comparison = VersionComparison(**{name: compared[name] for name in _NAMES})
+        names = compared["champion_version"], compared["challenger_version"]
         self.log.info("%s\n%s", comparison_title(comparison), comparison_table(comparison, *names))
         markdown = comparison_markdown(comparison, self.model_id, *names)
-        self.compared = {**found, "model_id": self.model_id, "markdown": markdown}
+        self.compared = {**compared, "model_id": self.model_id, "markdown": markdown}
         return comparison, self.compared
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:

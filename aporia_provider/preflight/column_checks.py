@@ -161,8 +161,9 @@ def _nulls(
     )
     for argument, name, nulls in null_counts:
         if nulls:
-            of = f" of {rows}" if rows is not None else ""
-            yield f"{argument} {name!r} is null in {nulls}{of} rows: a prediction must have id and timestamp"
+            of_rows = f" of {rows}" if rows is not None else ""
+            count = f"{nulls}{of_rows} rows"
+            yield f"{argument} {name!r} is null in {count}: a prediction must have id and timestamp"
 
 
 def _all_field_problems(

@@ -27,15 +27,15 @@ def log_answering(api: AporiaClient | EmbeddedRegistry, hook: AporiaHook | None 
     :param api: The server or embedded backend.
     :param hook: Hook of the Airflow connection; None if ``init`` named a server.
     """
-    where = _described(api)
-    if where in _logged:
+    answering = _described(api)
+    if answering in _logged:
         return
-    _logged.add(where)
+    _logged.add(answering)
     if hook is None or not hook.has_connection():
-        log.info("Calls use %s", where)
-        _warn_of_default(where, hook)
+        log.info("Calls use %s", answering)
+        _warn_of_default(answering, hook)
     else:
-        log.info("Calls use %s, as set in connection %r", where, hook.aporia_conn_id)
+        log.info("Calls use %s, as set in connection %r", answering, hook.aporia_conn_id)
 
 
 def _described(api: AporiaClient | EmbeddedRegistry) -> str:
@@ -49,7 +49,7 @@ def _described(api: AporiaClient | EmbeddedRegistry) -> str:
     return f"the server {api.base_url}"
 
 
-def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
+def _warn_of_default(answering: str, hook: AporiaHook | None) -> None:
     from aporia_provider import settings
     from aporia_provider.hooks.connection_lookup import (
         environment_variable,
@@ -65,7 +65,7 @@ def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
         "connections add' is not found here: %s. To reach a server, set %s, or pass token, host and "
         "environment to init; to use the embedded backend, set [aporia] database_url",
         conn_id,
-        where,
+        answering,
         script_connections(conn_id),
         environment_variable(conn_id),
     )

@@ -28,7 +28,7 @@ class _Wait(PublicModel):
     http_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
 
 
-def _connector(role: Role, what: str) -> Callable[..., dict[str, Any]]:
+def _connector(role: Role, description: str) -> Callable[..., dict[str, Any]]:
     """Return the method that connects data with the fields of the version."""
 
     def connect_fields(
@@ -64,7 +64,7 @@ def _connector(role: Role, what: str) -> Callable[..., dict[str, Any]]:
     connect_fields.__name__ = f"connect_{role}"
     connect_fields.__qualname__ = f"Model.connect_{role}"
     connect_fields.__doc__ = f"""
-        Connect {what}.
+        Connect {description}.
 
         :param http_timeout_seconds: Seconds to wait for a server that ``init`` named, if more than 600.
         :return: See :class:`~aporia_provider.sdk.datasets.Datasets`. For further parameters, see

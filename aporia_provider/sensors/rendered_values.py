@@ -20,7 +20,9 @@ class RenderedValues:
 
     def number(self, name: str, value: Any, least: int) -> int | None:
         """Return a whole number of at least ``least``; None for None or a fault."""
-        return self._converted(name, value, lambda given: _whole(given, least), f"a number from {least}")
+        return self._converted(
+            name, value, lambda given: _whole_number(given, least), f"a number from {least}"
+        )
 
     def share(self, name: str, value: Any) -> float | None:
         """Return a number above 0 and up to 1; None for None or a fault."""
@@ -57,7 +59,7 @@ class RenderedValues:
             return None
 
 
-def _whole(value: Any, least: int) -> int:
+def _whole_number(value: Any, least: int) -> int:
     number = int(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int) or number < least:
         raise ValueError

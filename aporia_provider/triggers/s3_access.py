@@ -82,8 +82,8 @@ class S3Access:
 
     async def _fetched(self, earlier: _Client | None) -> _Client:
         # The connection is looked up in the event loop: in a thread, this could deadlock the triggerer.
-        found = await DeltaLakeHook(self._aws_conn_id).get_credentials_async()
-        credentials = replace(found, request_timeout=_REQUEST_TIMEOUT_SECONDS)
+        fetched = await DeltaLakeHook(self._aws_conn_id).get_credentials_async()
+        credentials = replace(fetched, request_timeout=_REQUEST_TIMEOUT_SECONDS)
         if earlier is not None and earlier.credentials == credentials:
             return replace(earlier, fetched_at=time.monotonic())
         client = await self._in_thread(credentials.client, connections=THREADS)

@@ -79,9 +79,9 @@ class WaitingTrigger(BaseTrigger):
 
     async def _sleep(self, seconds: float) -> bool:
         """Sleep; return whether the end has not been reached."""
-        left = (datetime.fromisoformat(self.end_time) - datetime.now(UTC)).total_seconds()
-        await asyncio.sleep(max(0.0, min(seconds, left)))
-        return seconds < left
+        remaining = (datetime.fromisoformat(self.end_time) - datetime.now(UTC)).total_seconds()
+        await asyncio.sleep(max(0.0, min(seconds, remaining)))
+        return seconds < remaining
 
     async def _checked(self) -> dict[str, Any] | None:
         try:

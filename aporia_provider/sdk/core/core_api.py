@@ -226,10 +226,10 @@ def _words(fields: Any) -> Any:
 def _word(field: Any) -> Any:
     if not isinstance(field, Mapping):
         return word_of(field)
-    known = {key: word_of(value) for key, value in field.items()}
-    if isinstance(known.get("dimensions"), Iterable):
-        known["dimensions"] = [_number(length) for length in known["dimensions"]]
-    return known
+    words = {key: word_of(value) for key, value in field.items()}
+    if isinstance(words.get("dimensions"), Iterable):
+        words["dimensions"] = [_number(length) for length in words["dimensions"]]
+    return words
 
 
 def _number(value: Any) -> Any:
