@@ -85,7 +85,7 @@ def compare_terms(
             f"The rates are {', '.join(RATES)}"
         )
     results = {each.id: each for item in query(pair.query(parameters)) for each in item.metrics}
-    if problems := list(dict.fromkeys(each.error for each in results.values() if each.error)):
+    if problems := list(dict.fromkeys(result.error for result in results.values() if result.error)):
         raise ValidationError("The terms cannot be compared", problems=problems)
     counts = [_counts(metric, results, index) for index in range(2)]
     probability = parameters.get("confidence")
@@ -99,7 +99,7 @@ def compare_terms(
         "reference_samples": counts[1][1],
     }
     doubts = dict.fromkeys(
-        each.reason for each in results.values() if each.status != "ok" and each.reason is not None
+        result.reason for result in results.values() if result.status != "ok" and result.reason is not None
     )
     return _judge(measured, counts, z, list(doubts))
 

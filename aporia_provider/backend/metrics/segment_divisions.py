@@ -178,7 +178,7 @@ def _term(segment: str, label: str, pair: Pair) -> TermChange:
 
 
 def _rest_of_rows(segment: str, whole: tuple[Mean, Mean], others: tuple[Mean, Mean]) -> TermChange:
-    before, after = (each.mean for each in others)
+    before, after = (other.mean for other in others)
     term = TermChange(
         segment=segment,
         value=None,

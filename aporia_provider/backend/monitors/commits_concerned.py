@@ -36,7 +36,7 @@ def first_commits(api: AporiaApi, alert: Alert, find_credentials: FindCredential
     if not isinstance(api, Datasets):
         yield FirstCommit(role="serving", reason="a server does not return the data sources of datasets")
         return
-    datasets = {each.role: each for each in api.get_datasets(alert.model_id, alert.model_version)}
+    datasets = {dataset.role: dataset for dataset in api.get_datasets(alert.model_id, alert.model_version)}
     for role in _ROLES:
         if role in datasets:
             yield _first_commit(datasets[role], alert, find_credentials, api.allowed_local_folders)

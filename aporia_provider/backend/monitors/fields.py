@@ -73,7 +73,7 @@ def subjects_of(configuration: MonitorConfiguration, schema: VersionSchema) -> l
         return [ROWS]
     subjects = [each for category in _DEFAULTS.get(type_, ()) for each in _category(category, schema)]
     allowed = _TYPES.get(type_)
-    return [each for each in subjects if allowed is None or each.type in allowed]
+    return [subject for subject in subjects if allowed is None or subject.type in allowed]
 
 
 def _named_subjects(named: dict[str, list[str]], schema: VersionSchema) -> list[Subject]:

@@ -151,7 +151,9 @@ class Replay:
 def _outcome(window: WindowVerdict, field: str | None, by_field: bool) -> Outcome:
     if not by_field:
         return window.outcome
-    outcome: Outcome = next((each.outcome for each in window.verdicts if each.field == field), "insufficient")
+    outcome: Outcome = next(
+        (verdict.outcome for verdict in window.verdicts if verdict.field == field), "insufficient"
+    )
     return outcome
 
 

@@ -117,7 +117,9 @@ class Targets:
         :raises aporia_provider.errors.ValidationError: if the segment has no such value.
         """
         versions, terms = self._versions(configuration), self._terms(configuration)
-        return [replace(each, version=each.version.of_term(term)) for each in versions for term in terms]
+        return [
+            replace(target, version=target.version.of_term(term)) for target in versions for term in terms
+        ]
 
     def _terms(self, configuration: MonitorConfiguration) -> Sequence[StatesTerm | None]:
         if configuration.segment is None:

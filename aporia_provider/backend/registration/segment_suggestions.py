@@ -45,11 +45,14 @@ class Suggestions(RegistryBase):
             "model_id": model_id,
             "model_version": model_version,
             "segments": [
-                {"segment": each.segment.to_wire(), "reason": each.text}
-                for each in suggested
-                if each.segment is not None
+                {"segment": suggestion.segment.to_wire(), "reason": suggestion.text}
+                for suggestion in suggested
+                if suggestion.segment is not None
             ],
-            "left_out": [*(each.text for each in suggested if each.segment is None), *left_out],
+            "left_out": [
+                *(suggestion.text for suggestion in suggested if suggestion.segment is None),
+                *left_out,
+            ],
         }
 
 

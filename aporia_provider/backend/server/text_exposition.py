@@ -47,7 +47,7 @@ def exposition(gauges: EnvironmentGauges) -> str:
 
 def _lines(gauges: EnvironmentGauges) -> Iterator[str]:
     for name, text, value in _OF_VERSIONS:
-        yield from _gauge(name, text, ((_labels(each), value(each)) for each in gauges.versions))
+        yield from _gauge(name, text, ((_labels(version), value(version)) for version in gauges.versions))
     yield from _gauge(
         "aporia_open_alerts",
         "Open alerts of a model.",

@@ -32,7 +32,7 @@ def read_totals(session: Session, dataset_key: int, fields: Collection[str]) -> 
     for field, first, total in session.execute(query):
         totals[field].append(None if total is None else read_total(field, first, total))
     sums = {
-        field: sum_states([each for each in states if each is not None])
+        field: sum_states([state for state in states if state is not None])
         for field, states in totals.items()
         if None not in states
     }

@@ -114,7 +114,9 @@ class SyncRunner:
         changed = store.commit(stored, result, started, time.monotonic() - clock, segments)
         if result.baseline is not None:
             context.set_baseline(result.baseline)
-        remaining = [each for each in segments if each.segment and each.segment.key not in result.segments]
+        remaining = [
+            segment for segment in segments if segment.segment and segment.segment.key not in result.segments
+        ]
         added = self._add_segments(store, context, stored, remaining) if remaining else None
         return changed if added is None else added | (changed or frozenset())
 
@@ -123,7 +125,7 @@ class SyncRunner:
     ) -> Set[int] | None:
         """Compute the states of segments that lack states of all rows of the part."""
         started, clock = utc_now(), time.monotonic()
-        names = ", ".join(repr(each.segment.name) for each in segments if each.segment)
+        names = ", ".join(repr(segment.segment.name) for segment in segments if segment.segment)
         log.info("%s dataset: the states of segments %s are computed from all rows", stored.role, names)
         joined = JoinedSegments.alone(segments)
         try:
@@ -131,8 +133,8 @@ class SyncRunner:
                 context, stored.role, stored.part, Checkpoint(), joined, full=False
             )
         except Exception as error:
-            for each in segments:
-                store.record_failure(each, started, error, context.latest_version(stored.role))
+            for segment in segments:
+                store.record_failure(segment, started, error, context.latest_version(stored.role))
             raise
         if result is None:
             return None

@@ -114,7 +114,9 @@ class PlantSearch:
             limits = Limits(self._request.limits.now, windows[0].start, windows[-1].moment)
             planner = Planner(session, targets, measures, limits)
             plan = planner.plan(self._request.monitor)
-            plan.versions = [each for each in plan.versions if each.target.place == place and each.windows]
+            plan.versions = [
+                version for version in plan.versions if version.target.place == place and version.windows
+            ]
             planner.prepare([plan])
             for planned in plan.versions:
                 position = _Position(session, targets, measures, plan, planned)

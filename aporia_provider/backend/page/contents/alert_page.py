@@ -158,7 +158,7 @@ def _rows(registry: Registry, alert: Alert, segment_condition: str | None) -> Co
     if alert.model_version is None:
         return ConcernedRows(None, "The alert is about all versions; their rows are in several tables.")
     connected = registry.get_datasets(alert.model_id, alert.model_version)
-    datasets = {each.role: each for each in connected}
+    datasets = {dataset.role: dataset for dataset in connected}
     with registry.database.read_transaction() as session:
         row = find_version(session, registry.environment, alert.model_id, alert.model_version)
         schema = VersionSchema.from_wire(row.registration)

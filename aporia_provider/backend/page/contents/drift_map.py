@@ -149,7 +149,7 @@ def _missing(version: str, datasets: Sequence[DatasetLine]) -> tuple[Missing, ..
     missing = []
     operators = {SERVING: "ConnectServingOperator", TRAINING: "ConnectTrainingOperator"}
     for role, operator in operators.items():
-        line = next((each for each in datasets if each.is_of(version, role)), None)
+        line = next((dataset for dataset in datasets if dataset.is_of(version, role)), None)
         if line is None:
             subject = f"Version {version} has no {role} dataset, which drift is computed from."
             missing.append(Missing(subject, f"Connect it with {operator}."))
@@ -166,7 +166,7 @@ def _rows(
     days: PageDays,
 ) -> tuple[DriftRow, ...]:
     prefix = "" if version.term is None else version.term.prefix
-    keys = [f"{prefix}{each.key}" for each in fields]
+    keys = [f"{prefix}{field.key}" for field in fields]
     baseline, current = (find_dataset(session, row, role).key for role in (TRAINING, SERVING))
     totals = read_totals(session, baseline, keys)
     states = read_day_states(session, current, keys, *days.seconds)

@@ -192,7 +192,7 @@ def _version_names(model_key: int) -> Select[str]:
 
 
 def _find(fields: Sequence[ListedField], key: str, version: str) -> ListedField:
-    by_key = {each.key: each for each in fields}
+    by_key = {field.key: field for field in fields}
     if key not in by_key:
         missing = f"Version {version!r} has no field {key!r}; {nearest(key, list(by_key))}"
         raise NotFoundError(missing, status=404)

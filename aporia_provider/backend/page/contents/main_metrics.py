@@ -23,8 +23,8 @@ _MAIN = {
     "ranking": "ndcg_at_k",
 }
 _PLACES = 10
-_EXPECTED = {each.name: each.types for each in CATALOGUE if isinstance(each, ExpectedMetric)}
-_PERFORMANCE = [each for each in CATALOGUE if isinstance(each, PerformanceMetric) and each.better]
+_EXPECTED = {metric.name: metric.types for metric in CATALOGUE if isinstance(metric, ExpectedMetric)}
+_PERFORMANCE = [metric for metric in CATALOGUE if isinstance(metric, PerformanceMetric) and metric.better]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ShownMetric:
 
 def metric_choices(model_type: str) -> list[str]:
     """Return the metrics of a model type that need no class, and whose higher or lower numbers are better."""
-    names = [each.name for each in _PERFORMANCE if model_type in each.types]
+    names = [metric.name for metric in _PERFORMANCE if model_type in metric.types]
     return list(dict.fromkeys(name for name in names if not name.endswith("_per_class")))
 
 
@@ -73,7 +73,7 @@ def shown_metric(schema: VersionSchema, name: str | None = None) -> ShownMetric 
     if prediction is None:
         return None
     chosen = name or _default(schema, prediction)
-    better = next(each.better for each in _PERFORMANCE if each.name == chosen)
+    better = next(metric.better for metric in _PERFORMANCE if metric.name == chosen)
     expected = f"expected_{chosen}"
     parameters: dict[str, Any] = {"column": f"predictions.{prediction}"}
     if chosen.endswith("_at_k"):

@@ -210,7 +210,9 @@ def _sync_problem(line: ModelLine, now: datetime) -> str | None:
 
 
 def _alerts_text(alerts: Mapping[str, int]) -> str:
-    return ", ".join(f"{alerts[each]} {each.lower()}" for each in SEVERITIES if each in alerts)
+    return ", ".join(
+        f"{alerts[severity]} {severity.lower()}" for severity in SEVERITIES if severity in alerts
+    )
 
 
 def _name(model: JudgedModel) -> tuple[str, str]:

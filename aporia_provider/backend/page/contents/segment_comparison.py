@@ -84,5 +84,5 @@ def _level(least: float, reference: float) -> int:
 
 def common_note(results: Sequence[Measured]) -> str | None:
     """Return the note that all results have; None if there is none."""
-    notes = {each.note for each in results}
+    notes = {result.note for result in results}
     return notes.pop() if len(notes) == 1 else None

@@ -60,7 +60,7 @@ def segment_metric(version: VersionStates, custom: Iterable[str], name: str | No
     :param name: Name of the metric; None for the default.
     :raises aporia_provider.errors.ValidationError: if there is no such metric.
     """
-    choices = {each.name: each for each in segment_metrics(version, custom)}
+    choices = {metric.name: metric for metric in segment_metrics(version, custom)}
     if name is None:
         main = shown_metric(version.schema)
         is_labelled = main is not None and main.prediction in version.labelled(SERVING)

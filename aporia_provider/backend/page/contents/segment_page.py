@@ -137,7 +137,7 @@ class _Page:
     ) -> SegmentsPage:
         model = ModelStates(self.session, self.environment, self.model.id)
         states = model.version(version.name)
-        custom = [each.name for each in model_custom_metrics(self.session, self.model.key)]
+        custom = [custom_metric.name for custom_metric in model_custom_metrics(self.session, self.model.key)]
         choices = tuple(segment_metrics(states, custom))
         chosen = segment_metric(states, custom, metric)
         datasets = read_datasets(self.session, [version])

@@ -72,7 +72,7 @@ def _show(view: View) -> Response:
         roles=[role for role in ROLES if role != "actuals"],
         distances=list(TERMS),
         distribution_chart=distribution_svg(page.bins, *names),
-        series_charts=[(_TITLES.get(each.name, each.name), series_svg(each)) for each in others],
+        series_charts=[(_TITLES.get(other.name, other.name), series_svg(other)) for other in others],
         quantiles_chart=quantiles_svg(quantiles),
         charts_note=None if is_available() else MISSING_EXTRA,
         trail=_trail(view, page),

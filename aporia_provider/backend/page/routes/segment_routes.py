@@ -66,7 +66,7 @@ def _lines(page: SegmentsPage) -> Iterator[list[Any]]:
 
 
 def _ends(*moments: Any) -> list[str]:
-    return [each.date().isoformat() for each in moments]
+    return [moment.date().isoformat() for moment in moments]
 
 
 def _numbers_of(measured: Measured) -> list[Any]:
