@@ -30,7 +30,7 @@ _BY_MODEL_TYPE: tuple[Kind, ...] = ("performance", "expected")
 
 def metric_names() -> list[str]:
     """Return the names of all metrics, including aliases, in alphabetical order."""
-    return sorted({*(each.name for each in CATALOGUE), *ALIASES})
+    return sorted({*(metric.name for metric in CATALOGUE), *ALIASES})
 
 
 def metric_kinds(name: str, model_type: str) -> set[Kind]:
@@ -42,7 +42,7 @@ def metric_kinds(name: str, model_type: str) -> set[Kind]:
     if kinds := _kinds(name, model_type):
         return set(kinds)
     definitions = [each for each in CATALOGUE if each.name == ALIASES.get(name, name)]
-    others = list(dict.fromkeys(type_ for each in definitions for type_ in each.types))
+    others = list(dict.fromkeys(type_ for definition in definitions for type_ in definition.types))
     if others:
         raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
     applicable = {each.name for each in CATALOGUE if _applies(each, model_type)}
@@ -52,8 +52,8 @@ def metric_kinds(name: str, model_type: str) -> set[Kind]:
 
 @lru_cache(4096)
 def _kinds(name: str, model_type: str) -> frozenset[Kind]:
-    definitions = (each for each in CATALOGUE if each.name == ALIASES.get(name, name))
-    return frozenset(each.kind for each in definitions if _applies(each, model_type))
+    definitions = (metric for metric in CATALOGUE if metric.name == ALIASES.get(name, name))
+    return frozenset(definition.kind for definition in definitions if _applies(definition, model_type))
 
 
 def better(name: str) -> Better:
@@ -62,7 +62,7 @@ def better(name: str) -> Better:
 
     :raises aporia_provider.errors.ValidationError: if no metric of performance has this name, or neither is.
     """
-    directions = {each.name: each.better for each in PERFORMANCE_METRICS}
+    directions = {metric.name: metric.better for metric in PERFORMANCE_METRICS}
     direction = directions.get(ALIASES.get(name, name))
     if direction is not None:
         return direction

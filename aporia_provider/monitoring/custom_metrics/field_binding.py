@@ -145,9 +145,9 @@ class _Version:
     def _filter_faults(self, condition: Condition | ParsedParts) -> list[str]:
         """Return the faults of a filter. It selects rows of predictions, where labels are not known."""
         names = dict.fromkeys(field.name for field in condition.field_names())
-        labels = [each for each in names if each.startswith((_LABELS, _ACTUALS))]
+        labels = [name for name in names if name.startswith((_LABELS, _ACTUALS))]
         if labels:
-            return [f"{each} is a label; filters select predictions by their own fields" for each in labels]
+            return [f"{label} is a label; filters select predictions by their own fields" for label in labels]
         fields = {key: type_ for key, type_ in self.fields.items() if not key.startswith(_LABELS)}
         return condition_faults(condition, fields)
 
@@ -203,7 +203,9 @@ class _Version:
 
     def _check_parameters(self, call: Call, function: MetricFunction) -> None:
         known_parameters = set(_parameters(function.metric, self.model_type))
-        unknown = [each for each in call.parameters if each not in ("column", *known_parameters)]
+        unknown = [
+            parameter for parameter in call.parameters if parameter not in ("column", *known_parameters)
+        ]
         if unknown:
             names = " and ".join(CODE_NAMES.get(each, each) for each in unknown)
             of = f"{function.name} of {self.model_type} models"

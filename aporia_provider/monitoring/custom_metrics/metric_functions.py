@@ -73,9 +73,9 @@ _WITHOUT_COLUMN = ("actuals_count", "actuals_ratio", "label_coverage")
 
 def _functions() -> Iterator[MetricFunction]:
     for group in GROUPS:
-        names = dict.fromkeys(each.name for each in CATALOGUE if each.kind == group)
+        names = dict.fromkeys(metric.name for metric in CATALOGUE if metric.kind == group)
         for name in names:
-            definitions = [each for each in CATALOGUE if each.kind == group and each.name == name]
+            definitions = [metric for metric in CATALOGUE if metric.kind == group and metric.name == name]
             if name not in NO_NUMBERS and not (group == "statistic" and name == "count"):
                 yield _function(name, group, definitions)
 
@@ -84,9 +84,9 @@ def _function(name: str, group: Group, definitions: list[MetricDefinition]) -> M
     left_out = _WITHOUT.get(name, ())
     types = dict.fromkeys(type_ for each in definitions for type_ in each.types if type_ not in left_out)
     descriptions = dict.fromkeys(each.description for each in definitions if set(each.types) - set(left_out))
-    taken = dict.fromkeys(each for definition in definitions for each in definition.parameters)
+    taken = dict.fromkeys(parameter for definition in definitions for parameter in definition.parameters)
     parameters = (*(() if group == "rows" else ("column",)), *(CODE_NAMES.get(each, each) for each in taken))
-    required = [each for each in parameters if each in _REQUIRED]
+    required = [parameter for parameter in parameters if parameter in _REQUIRED]
     if name in _WITHOUT_COLUMN:
         required.remove("column")
     if name.endswith("_per_class"):
@@ -109,7 +109,7 @@ def _named(functions: Mapping[str, MetricFunction]) -> Iterator[MetricFunction]:
             function = replace(function, required=())
         if name == "value_percentage":
             description = f"{function.description}, divided by the rows with a value"
-            types = tuple(each for each in function.types if each not in ("array", "dict"))
+            types = tuple(type_ for type_ in function.types if type_ not in ("array", "dict"))
             function = replace(function, divisor="column_count", description=description, types=types)
         yield function
 
@@ -125,7 +125,7 @@ def reason_without(name: str) -> str | None:
     """Return why a metric of the catalogue is not a function; None if there is no such metric."""
     if name in NO_NUMBERS:
         return f"{name} is not a number"
-    kinds = {each.kind for each in CATALOGUE if each.name == name}
+    kinds = {metric.kind for metric in CATALOGUE if metric.name == name}
     if kinds & {"distance", "expected"}:
         return f"{name} compares with a baseline, which a custom metric does not have"
     return None

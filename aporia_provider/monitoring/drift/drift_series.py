@@ -105,7 +105,7 @@ def _compare_categories(
         for index, state in enumerate(states)
         if isinstance(state, ValueState)
     ]
-    compared = [each for each in histograms if _is_listed(before, each[2])]
+    compared = [histogram for histogram in histograms if _is_listed(before, histogram[2])]
     if not compared:
         return
     names = sorted({name for side in (before, *(each[2] for each in compared)) for name in side.counts})

@@ -70,7 +70,7 @@ def _null_totals(commits: Sequence[TableCommit]) -> dict[str, int]:
     counts = [commit.null_counts for commit in commits if commit.rows_added != 0]
     if len(counts) < 2:
         return dict(counts[0]) if counts else {}
-    return {name: sum(each[name] for each in counts) for name in set(counts[0]).intersection(*counts[1:])}
+    return {name: sum(count[name] for count in counts) for name in set(counts[0]).intersection(*counts[1:])}
 
 
 def _logical(physical: str, names: Mapping[str, str]) -> str:

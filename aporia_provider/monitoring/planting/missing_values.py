@@ -35,7 +35,7 @@ def with_more_missing(state: State, size: float) -> State:
         return _numbers(state, more)
     if isinstance(state, ValueState):
         return _values(state, more)
-    field_names = {each.name for each in fields(state)}
+    field_names = {field.name for field in fields(state)}
     return replace(state, nulls=nulls + more) if "nulls" in field_names else state  # type: ignore[call-arg]
 
 

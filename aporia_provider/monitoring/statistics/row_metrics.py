@@ -65,5 +65,5 @@ def row_metric(name: str, rows: Rows) -> MetricResult:
     :param name: Name of one of :data:`ROW_METRICS`.
     :param rows: States of the rows.
     """
-    result: MetricResult = next(each for each in ROW_METRICS if each.name == name).compute(rows)
+    result: MetricResult = next(metric for metric in ROW_METRICS if metric.name == name).compute(rows)
     return result

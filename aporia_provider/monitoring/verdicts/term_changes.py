@@ -71,6 +71,6 @@ def adjusted(p_values: Sequence[float | None]) -> list[float | None]:
 
     :param p_values: P-values of all parts of the rows.
     """
-    known_values = [each for each in p_values if each is not None]
+    known_values = [p_value for p_value in p_values if p_value is not None]
     results = iter(adjusted_p_values(known_values).tolist())
-    return [None if each is None else float(next(results)) for each in p_values]
+    return [None if p_value is None else float(next(results)) for p_value in p_values]
