@@ -116,7 +116,7 @@ class MonitorsHook(AlertsHook):
         """
         with self.get_conn() as api:
             try:
-                names = {each["name"]: each["id"] for each in api.get_monitors(model_id)}
+                names = {monitor["name"]: monitor["id"] for monitor in api.get_monitors(model_id)}
                 if name not in names:
                     raise NotFoundError(f"Model {model_id!r} has no monitor {name!r}; {nearest(name, names)}")
                 api.delete_monitor(names[name])
@@ -185,7 +185,7 @@ def _delta_roles(api: AporiaApi, model_id: str, model_version: str) -> list[str]
     if get_datasets is None:
         return None
     datasets = get_datasets(model_id, model_version)
-    return [each.role for each in datasets if each.data_source.delta_uri is not None]
+    return [dataset.role for dataset in datasets if dataset.data_source.delta_uri is not None]
 
 
 def _monitors(
