@@ -97,7 +97,7 @@ def parts_of_file(text: str) -> FileParts | None:
         model,
         tuple(valid.values()),
         tuple(metric for _, metric in _valid(CustomMetric, _mappings(body.get("custom_metrics")))),
-        frozenset(str(each.get("name")) for each in segments),
+        frozenset(str(segment.get("name")) for segment in segments),
         tuple(_conditions(each for index, each in enumerate(segments) if index not in valid)),
     )
 

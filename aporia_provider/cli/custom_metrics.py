@@ -64,10 +64,10 @@ def _list(options: Namespace) -> None:
     if options.json:
         print(json.dumps(metrics, indent=2), file=options.answers)
         return
-    for each in metrics:
+    for metric in metrics:
         # The lines of a code would look like further answers.
-        code = " ".join(each["code"].split())
-        print(each["id"], each["name"], len(each["filters"]), code, sep="\t", file=options.answers)
+        code = " ".join(metric["code"].split())
+        print(metric["id"], metric["name"], len(metric["filters"]), code, sep="\t", file=options.answers)
 
 
 def _create(options: Namespace) -> int:

@@ -45,7 +45,7 @@ def read_files(paths: Sequence[str], options: Namespace) -> list[SegmentFile]:
             problems += [f"{path}: {problem}" for problem in error.problems or [error.message]]
     if not problems:
         return files
-    if valid_parts := [each for each in parts if each is not None]:
+    if valid_parts := [part for part in parts if part is not None]:
         with opened_registry(options) as registry:
             problems += _faults(registry, valid_parts)
     raise ValidationError("The files cannot be used", problems=problems)
@@ -54,7 +54,7 @@ def read_files(paths: Sequence[str], options: Namespace) -> list[SegmentFile]:
 def _faults(registry: EmbeddedRegistry, parts: Sequence[FileParts]) -> list[str]:
     from aporia_provider.backend.registration.definition_checks import faults_of_parts
 
-    return [fault for each in parts for fault in faults_of_parts(registry, each)]
+    return [fault for part in parts for fault in faults_of_parts(registry, part)]
 
 
 def create_all(creations: Sequence[Creation], what: str, options: Namespace) -> int:
@@ -80,8 +80,8 @@ def create_all(creations: Sequence[Creation], what: str, options: Namespace) -> 
     if options.json:
         print(json.dumps(results, indent=2), file=options.answers)
     else:
-        for each in results:
-            print(each["status"], each["model_id"], each["name"], sep="\t", file=options.answers)
+        for result in results:
+            print(result["status"], result["model_id"], result["name"], sep="\t", file=options.answers)
     for fault in faults:
         print(fault, file=sys.stderr)
     print(f"{len(results)} of {len(creations)} {what} are registered.", file=sys.stderr)

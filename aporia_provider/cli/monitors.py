@@ -113,10 +113,10 @@ def _list(options: Namespace) -> None:
     if options.json:
         print(json.dumps(monitors, indent=2), file=options.answers)
         return
-    for each in monitors:
-        active = "active" if each["is_active"] else "inactive"
-        problems = "; ".join(each["problems"]) or "-"
-        line = each["id"], each["model_id"] or "-", each["type"], active, _name(each), problems
+    for monitor in monitors:
+        active = "active" if monitor["is_active"] else "inactive"
+        problems = "; ".join(monitor["problems"]) or "-"
+        line = monitor["id"], monitor["model_id"] or "-", monitor["type"], active, _name(monitor), problems
         print(*line, sep="\t", file=options.answers)
 
 

@@ -132,7 +132,7 @@ class _Check:
         report = self.evaluation.get(name, {})
         messages = [*report.get("problems", ()), *report.get("notes", ())]
         text = f"the monitor has not judged version {self.name!r}"
-        return "; ".join([text, *(shorten(str(each), _MOST_TOLD) for each in messages[:3])])
+        return "; ".join([text, *(shorten(str(message), _MOST_TOLD) for message in messages[:3])])
 
     def metrics(self) -> Iterator[HealthFinding]:
         conditions = self.request.metrics

@@ -62,7 +62,9 @@ class MetricsExport:
         if not self.segments:
             return []
         terms = {
-            each["name"]: each for each in self.api.list_segments(self.request.model_id) if each["manual"]
+            segment["name"]: segment
+            for segment in self.api.list_segments(self.request.model_id)
+            if segment["manual"]
         }
         names = list(terms) if self.segments is True else list(self.segments)
         problems = [
@@ -84,7 +86,9 @@ class MetricsExport:
         training = self._profiles(Subject(self.request.model_id, self._data("training")))
         profiles = [
             *self._profile_rows("training", "BASELINE", training),
-            *self._profile_rows("serving", "INPUT", {each: serving.get(each, []) for each in self._windows}),
+            *self._profile_rows(
+                "serving", "INPUT", {window: serving.get(window, []) for window in self._windows}
+            ),
         ]
         return profiles, [*self._baseline_drift(serving, training), *self._consecutive_drift(serving)]
 

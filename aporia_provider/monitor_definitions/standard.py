@@ -70,9 +70,9 @@ def standard_monitors(
     share = rate / len(learned)
     definitions = [{**each, "false_alarms_a_year": share} for each in learned]
     definitions += _limited(schema, roles, max_version_age, standard.left_out)
-    for each in definitions:
-        name = f"{PREFIX}{each.pop('name')}"
-        standard.monitors.append(MonitorDefinition(name=name, **each).to_monitor(model_id))
+    for definition in definitions:
+        name = f"{PREFIX}{definition.pop('name')}"
+        standard.monitors.append(MonitorDefinition(name=name, **definition).to_monitor(model_id))
     return standard
 
 

@@ -65,13 +65,13 @@ class AlertsOperator(MonitorsOperator):
         opened = self.aporia_hook.claim_opened_alerts(_claimant(context))
         # Airflow starts one run for the first of several events of a task, and keeps the others for the next.
         by_model: dict[str, list[OpenedAlert]] = {}
-        for each in opened:
-            by_model.setdefault(each.alert.model_id, []).append(each)
+        for alert in opened:
+            by_model.setdefault(alert.alert.model_id, []).append(alert)
         for model_id, (worst, *others) in by_model.items():
             subject = (worst.environment, model_id, worst.model_version, None)
             alerts = [each.event_extra(settings.page_url()) for each in (worst, *others)]
             emit_event(self, context, EventKind.ALERT, subject, {**alerts[0], "alerts": alerts})
-        self.emitted_alerts = [each.alert.id for each in opened]
+        self.emitted_alerts = [alert.alert.id for alert in opened]
         return len(opened)
 
     def read_tables(self, model_id: str, aws_conn_id: str | None) -> None:

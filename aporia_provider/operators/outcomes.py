@@ -43,7 +43,7 @@ class TaskIdsParameter(CheckedParameter["TaskIds | None"]):
         ids = [value] if isinstance(value, str) else value
         if isinstance(ids, Mapping) or not isinstance(ids, Collection):
             raise ValidationError(f"{self.name}: {value!r} is neither an id of a task nor a list of ids")
-        if wrong := [each for each in ids if not _is_id(each)]:
+        if wrong := [id_ for id_ in ids if not _is_id(id_)]:
             raise ValidationError(f"{self.name}: {', '.join(map(repr, wrong))} is no id of a task")
         return value
 

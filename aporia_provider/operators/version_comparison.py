@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from aporia_provider.hooks.metrics import MetricsHook
 
-_NAMES = tuple(each.name for each in fields(VersionComparison))
+_NAMES = tuple(field.name for field in fields(VersionComparison))
 
 
 class VersionComparisonOperator(AporiaOperator):
