@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from aporia_provider.metric_results import QueryResult, RangeResults
+    from aporia_provider.segment_values import SegmentValue
 
-_TEXTS = ("model_id", "model_version", "metric", "column", "dataset_type", "start", "end", "status")
+_TEXTS = (
+    *("model_id", "model_version", "metric", "column", "dataset_type", "segment", "segment_value"),
+    *("start", "end", "status"),
+)
 _NUMBERS = ("value", "low", "high", "bound", "noise", "excess", "p_value", "shown")
 _COUNTS = ("samples", "baseline_samples", "left_out")
 COLUMNS = (*_TEXTS, *_NUMBERS, *_COUNTS, "value_json", "reason", "error")
 """
 Columns of a row. ``value`` and ``shown`` are numbers; a value of another type, such as a histogram, is JSON
-in ``value_json``, in which numbers that are not finite are null. ``start`` and ``end`` are null if the query
-has no time range.
+in ``value_json``, in which numbers that are not finite are null. ``segment`` has the name or the id by which
+the query names a segment, and ``segment_value`` its value; both are null for all rows. ``start`` and ``end``
+are null if the query has no time range.
 """
 _NO_FORMULAS = frozenset((*_NUMBERS, *_COUNTS))
 # https://owasp.org/www-community/attacks/CSV_Injection; some spreadsheets convert full-width characters.
@@ -48,10 +53,18 @@ def metric_rows(query: MetricsQuery, results: Iterable[RangeResults]) -> Iterato
                 "metric": metric.metric,
                 "column": metric.parameters.column,
                 "dataset_type": metric.datasets.data.dataset_type,
+                **_segment(metric.datasets.data.segment),
                 "start": span.start if span is not None else None,
                 "end": span.end if span is not None else None,
                 **_values(result),
             }
+
+
+def _segment(value: SegmentValue | None) -> dict[str, str | None]:
+    return {
+        "segment": None if value is None else value.id,
+        "segment_value": None if value is None else value.value,
+    }
 
 
 def _values(result: QueryResult) -> dict[str, Any]:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.fast
 
 def rows(result: QueryResult, **query: Any) -> list[dict[str, Any]]:
     parameters = {"column": query.pop("column", "age")}
-    datasets = {"data": {"dataset_type": "serving"}}
+    datasets = {"data": {"dataset_type": "serving", "segment": query.pop("segment", None)}}
     metric = Metric(id="a", metric="mean", parameters=parameters, datasets=datasets)
     asked = MetricsQuery(**{"model_id": "m", **query}, metrics=[metric])
     return list(metric_rows(asked, [RangeResults(None, [result])]))
@@ -54,6 +54,16 @@ def test_texts_are_no_formulas_in_csv_and_stay_in_parquet(start: str) -> None:
     assert (cells["value"], cells["samples"]) == ("-1.5", "3")
     (stored,) = pq.read_table(io.BytesIO(to_parquet(found))).to_pylist()
     assert (stored["model_id"], stored["column"], stored["value"]) == (text, text, -1.5)
+
+
+def test_rows_name_the_value_of_a_segment() -> None:
+    found = rows(QueryResult(1.0, id="a"), segment={"id": "plan", "value": "=gold"})
+    (cells,) = csv.DictReader(io.StringIO(to_csv(found)))
+    assert (cells["segment"], cells["segment_value"]) == ("plan", "'=gold")
+    (stored,) = pq.read_table(io.BytesIO(to_parquet(found))).to_pylist()
+    assert (stored["segment"], stored["segment_value"]) == ("plan", "=gold")
+    (whole,) = pq.read_table(io.BytesIO(to_parquet(rows(QueryResult(1.0, id="a"))))).to_pylist()
+    assert (whole["segment"], whole["segment_value"]) == (None, None)
 
 
 def test_other_texts_are_unchanged_in_csv() -> None:

@@ -84,6 +84,19 @@ def only(found: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
     return row
 
 
+def test_values_of_segments_have_rows_on_s3(model: MonitoredModel, aws: S3) -> None:
+    model.segment("plan", "gold")
+    gold = AGES[1][:1_200]
+    states = usual(rows=rows(len(gold)), age=numbers(gold), plan=categories(gold=len(gold)))
+    model.store_terms("plan", {"gold": {1: states}})
+    found = read(aws, export(aws.uri("fraud"), 1, 2, segments=["plan"]), "profile")
+    row = only(found, column_name="age", day=on(1), slice_value="gold")
+    assert (row["slice_key"], row["count"]) == ("plan", len(gold))
+    assert row["avg"] == pytest.approx(gold.mean())
+    whole = only(found, column_name="age", day=on(1), slice_value=None)
+    assert (whole["slice_key"], whole["count"]) == (None, ROWS - NULLS)
+
+
 def test_profiles_are_those_of_the_rows(model: MonitoredModel, aws: S3) -> None:
     result = export(aws.uri("fraud"), 0, 3)
     assert (result["windows"], result["windows_without_rows"]) == (3, 0)

@@ -61,6 +61,21 @@ def test_a_version_passes_fails_or_is_insufficient(model: MonitoredModel) -> Non
     assert execute(compare(challenger="worse", on_fail="pass"))["outcome"] == "fail"
 
 
+def test_versions_are_compared_in_a_value_of_a_segment(model: MonitoredModel) -> None:
+    model.segment("plan", "gold", "basic")
+    for version, gold in (("old", RIGHT), ("same", WRONG)):
+        terms = {"gold": dict.fromkeys(range(10), gold), "basic": dict.fromkeys(range(10), RIGHT)}
+        model.store_terms("plan", terms, part="performance", version=version)
+    in_gold = {"id": "plan", "value": "gold"}
+    found = execute(compare(challenger="same", segment=in_gold, on_fail="pass"))
+    # 180 + 60 or 160 + 60 of 300 rows are right.
+    assert (found["outcome"], found["champion"]) == ("fail", 0.9)
+    assert found["challenger"] == pytest.approx((60 + 160) / 300)
+    assert execute(compare(challenger="same", segment={"id": "plan", "value": "basic"}))["outcome"] == "pass"
+    with pytest.raises(AirflowFailException, match="has no value 'silver'"):
+        execute(compare(challenger="same", segment={"id": "plan", "value": "silver"}))
+
+
 def test_the_challenger_is_the_latest_version(model: MonitoredModel) -> None:
     found = execute(compare(on_fail="pass"))
     assert (found["challenger_version"], found["outcome"]) == ("latest", "fail")

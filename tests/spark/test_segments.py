@@ -16,7 +16,10 @@ from aporia_provider.monitoring.profiles.plan import (
     FieldPlan,
     OutcomePlan,
     ProfilePlan,
+    RowCondition,
+    RowNumberPlan,
     SegmentTermPlan,
+    SumsPlan,
 )
 from tests.conftest import S3
 from tests.engine.test_condition_sql import check_statements
@@ -74,7 +77,14 @@ def plan_of(whole: bool = True) -> ProfilePlan:
     columns = tuple((name, COLUMNS[name], type_) for name, type_ in TYPES.items())
     terms = tuple(SegmentTermPlan(f"@1.{place}:", text, columns) for place, text in enumerate(TERMS))
     outcomes = (OutcomePlan("performance.vip", "binary", "c3", "c5"),)
-    return ProfilePlan("daily", fields, outcomes, segments=terms, whole=whole)
+    gold = RowCondition("plan = 'Gold'", columns)
+    numbers = (
+        RowNumberPlan("rows"),
+        RowNumberPlan("value", "c1", "numeric", gold),
+        RowNumberPlan("missing", "c2", "categorical"),
+    )
+    sums = (SumsPlan("@2.0:", RowCondition(), numbers), SumsPlan("@3.0:", gold, numbers))
+    return ProfilePlan("daily", fields, outcomes, segments=terms, whole=whole, sums=sums)
 
 
 def profiled(engine: Engine, source: S3DataSource, plan: ProfilePlan) -> dict[Any, str]:
