@@ -9,14 +9,13 @@ from typing import Any
 from aporia_provider.alerts import Alert
 from aporia_provider.api import AporiaApi
 from aporia_provider.backend.metrics.change_explanation import EXPLAINED, Change, explain
+from aporia_provider.backend.monitors.alert_segments import alert_configuration, find_alert_segment
 from aporia_provider.backend.monitors.commits_concerned import FindCredentials, first_commits
 from aporia_provider.backend.monitors.measures import Question
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.monitor_configuration import MonitorConfiguration, parse_configuration
 from aporia_provider.registered_versions import registered_schema
-from aporia_provider.segment_values import segment_text
 
 BASELINE = timedelta(weeks=4)
 """Length of the period before an alert with which its windows are compared."""
@@ -67,7 +66,8 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
             f"Alert {found.id} is about {subject}: alerts about {', '.join(EXPLAINED)} of one version can be "
             "explained"
         )
-    configuration = _configuration(api, found)
+    configuration = alert_configuration(api, found)
+    segment = find_alert_segment(api, found, configuration)
     start, end = (datetime.fromisoformat(moment) for moment in (found.start, found.end))
     change = Change(
         found.model_id,
@@ -75,7 +75,7 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
         {"start": start, "end": end},
         {"start": start - baseline, "end": start},
         found.model_version,
-        segment=_segment(api, found, configuration),
+        segment=None if segment is None else segment.value.model_dump(),
     )
     parameters: dict[str, Any] = dict(Question.of(configuration.metric).parameters)
     if verdict.field is not None:
@@ -94,25 +94,3 @@ def _find(api: AporiaApi, alert_id: str) -> Alert:
     if found is None:
         raise NotFoundError(f"There is no alert {alert_id!r} among the latest {MAX_ALERTS}")
     return found
-
-
-def _configuration(api: AporiaApi, alert: Alert) -> MonitorConfiguration:
-    """Return the configuration of the alert's monitor."""
-    monitors = {each["id"]: each for each in api.get_monitors(alert.model_id)}
-    if alert.monitor_id not in monitors:
-        raise NotFoundError(f"The monitor of alert {alert.id} was deleted")
-    registration = monitors[alert.monitor_id]
-    return parse_configuration(registration["type"], registration["configuration"])
-
-
-def _segment(api: AporiaApi, alert: Alert, configuration: MonitorConfiguration) -> dict[str, str] | None:
-    """Return the term of the segment whose rows an alert is about; None for all rows."""
-    if alert.segment is None:
-        return None
-    group = None if configuration.segment is None else configuration.segment[0]
-    for segment in api.list_segments(alert.model_id):
-        if group in (segment["id"], segment["name"]):
-            for term in segment["terms"]:
-                if segment_text(segment["name"], term["label"]) == alert.segment:
-                    return {"id": segment["id"], "value": term["label"]}
-    raise NotFoundError(f"The segment of alert {alert.id}, which is about {alert.segment}, was deleted")

@@ -15,7 +15,6 @@ from aporia_provider.backend.store.tables import ModelRow, VersionRow
 from aporia_provider.errors import NotFoundError
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import CATEGORIES
-from aporia_provider.segment_values import segment_text
 from aporia_provider.segments import FILTER_PREFIX
 
 R = TypeVar("R", SegmentRow, CustomMetricRow)
@@ -35,22 +34,6 @@ def model_segments(session: Session, model_key: int) -> list[SegmentRow]:
     """Return the segments of a model, those of the filters of custom metrics included, oldest first."""
     query = select(SegmentRow).filter_by(model_key=model_key).order_by(SegmentRow.key)
     return list(session.scalars(query))
-
-
-def find_described_term(session: Session, model: ModelRow, text: str) -> tuple[SegmentRow, int] | None:
-    """
-    Return a segment of a model and the place of its term that has a text; None if it was deleted.
-
-    :param text: Text of the term, as alerts store it: see
-        :func:`~aporia_provider.segment_values.segment_text`.
-    """
-    found = (
-        (row, place)
-        for row in model_segments(session, model.key)
-        for place, (label, _) in enumerate(row.terms)
-        if segment_text(row.name, label) == text
-    )
-    return next(found, None)
 
 
 def find_custom_metric(session: Session, model: ModelRow, name_or_id: str) -> CustomMetricRow:

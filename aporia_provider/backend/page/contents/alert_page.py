@@ -11,12 +11,12 @@ from aporia_provider.alerts import Alert
 from aporia_provider.backend.deadlines import Deadline, DeadlineExceededError, apply_deadline
 from aporia_provider.backend.monitors.alert_explanation import explain_change_of
 from aporia_provider.backend.monitors.alert_reading import alerts_of, read_alerts
+from aporia_provider.backend.monitors.alert_segments import find_alert_segment
 from aporia_provider.backend.monitors.verdict_history import verdict_history
 from aporia_provider.backend.page.contents.concerned_rows import ConcernedRows, concerned_rows
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.store.lookups import find_model, find_version
+from aporia_provider.backend.store.lookups import find_version
 from aporia_provider.backend.store.monitor_tables import AlertRow
-from aporia_provider.backend.store.segment_lookups import find_described_term
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.errors import AporiaError, NotFoundError
 from aporia_provider.explanations import ChangeExplanation
@@ -102,15 +102,15 @@ def alert_page(registry: Registry, model_id: str, alert_id: str) -> AlertPage:
     windows, points_note = _attempted(lambda: verdict_history(registry.database, registry.environment, alert))
     points = _points(windows or (), alert.failed[0])
     explanation, explanation_note = _attempted(lambda: explain_change_of(registry, alert))
-    segment, condition = _segment(registry, alert) or (None, None)
+    segment, _ = _attempted(lambda: find_alert_segment(registry, alert))
     return AlertPage(
         alert,
         points or [_last_point(alert)],
         points_note,
         explanation,
         explanation_note,
-        _rows(registry, alert, condition),
-        segment,
+        _rows(registry, alert, None if segment is None else segment.condition),
+        None if segment is None else segment.value,
     )
 
 
@@ -138,20 +138,6 @@ def _last_point(alert: Alert) -> WindowPoint:
     """Return the last failed window. Only its end is stored with the alert, so it is shown as a moment."""
     end = datetime.fromisoformat(alert.end)
     return WindowPoint(datetime.fromisoformat(alert.start), end, alert.failed[0])
-
-
-def _segment(registry: Registry, alert: Alert) -> tuple[SegmentValue, str] | None:
-    """Return the segment of an alert, and the condition of its rows."""
-    if alert.segment is None:
-        return None
-    with registry.database.read_transaction() as session:
-        model = find_model(session, registry.environment, alert.model_id)
-        described_term = find_described_term(session, model, alert.segment)
-        if described_term is None:
-            return None
-        row, index = described_term
-        label, condition = row.terms[index]
-        return SegmentValue(id=row.name, value=label), condition
 
 
 def _rows(registry: Registry, alert: Alert, segment_condition: str | None) -> ConcernedRows:
