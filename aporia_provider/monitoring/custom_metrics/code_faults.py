@@ -34,7 +34,7 @@ class CustomMetricError(ValidationError):
         self.calls = tuple(calls)
         faults = [text if place is None else _with_position(place, text) for place, text in self.found]
         more = len(faults) - MAX_FAULTS
-        shown = [*faults[:MAX_FAULTS], f"and {more} more"] if more > 0 else faults
+        shown = [*faults[:MAX_FAULTS], f"and at least {more} more"] if more > 0 else faults
         super().__init__("The code of the custom metric is wrong", problems=shown)
 
     @property

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from aporia_provider.monitoring.catalogue import CATALOGUE
 from aporia_provider.monitoring.custom_metrics.call_parser import shown
-from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, CustomMetricError, Fault
+from aporia_provider.monitoring.custom_metrics.code_faults import (
+    MAX_FAULTS,
+    CodeError,
+    CustomMetricError,
+    Fault,
+)
 from aporia_provider.monitoring.custom_metrics.code_parser import parse_metric
 from aporia_provider.monitoring.custom_metrics.expression import Call, MetricExpression, PartialCall
 from aporia_provider.monitoring.custom_metrics.metric_functions import (
@@ -40,7 +46,7 @@ def bind(
     :raises CustomMetricError: if there are faults; all are listed.
     """
     version = _Version(fields, model_type, labelled)
-    faults = [fault for call in expression.calls for fault in version.faults(PartialCall(call, True))]
+    faults = version.all_faults(PartialCall(call, True) for call in expression.calls)
     if not expression.calls:
         faults.append((None, "the code calls no function, so its value does not depend on data"))
     if faults:
@@ -63,8 +69,7 @@ def checked_metric(
         expression = parse_metric(code)
     except CustomMetricError as error:
         version = _Version(fields, model_type, labelled)
-        of_fields = [fault for call in error.calls for fault in version.faults(call)]
-        raise CustomMetricError([*error.found, *of_fields]) from None
+        raise CustomMetricError([*error.found, *version.all_faults(error.calls)]) from None
     return bind(expression, fields, model_type, labelled)
 
 
@@ -84,6 +89,10 @@ class _Version:
     fields: Mapping[str, str]
     model_type: str
     labelled: Collection[str]
+
+    def all_faults(self, calls: Iterable[PartialCall]) -> list[Fault]:
+        """Return the faults of calls, or the first ones, since finding similar names takes time."""
+        return list(islice((fault for call in calls for fault in self.faults(call)), MAX_FAULTS + 1))
 
     def faults(self, partial: PartialCall) -> Iterator[Fault]:
         """Yield the faults of a call."""

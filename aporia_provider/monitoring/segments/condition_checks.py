@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
 What the values of a field are compared as, by field type. Fields of other types are only compared with null.
 """
 
+_MOST_HINTS = 20
 _LABELS, _ACTUALS = "labels.", "actuals."
 
 
@@ -78,8 +79,10 @@ def _resolved(condition: Condition | ParsedParts, fields: Iterable[str]) -> tupl
         if len(candidates) == 1:
             names[field.name] = candidates[0]
         elif not candidates:
-            hint = nearest(field.name, _similar_names(field.name, keys))
-            faults.append(f"{_place(field)} is not a field of the model; {hint}")
+            # Finding similar names takes time.
+            similar = _similar_names(field.name, keys) if len(faults) < _MOST_HINTS else []
+            hint = f"; {nearest(field.name, similar)}" if similar else ""
+            faults.append(f"{_place(field)} is not a field of the model{hint}")
         else:
             faults.append(f"{_place(field)} is the name of several fields: write {' or '.join(candidates)}")
     return names, faults

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from aporia_provider.monitoring.custom_metrics import bind, metric_faults, parse_metric
+from aporia_provider.monitoring.custom_metrics import (
+    CustomMetricError,
+    bind,
+    checked_metric,
+    metric_faults,
+    parse_metric,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -122,3 +128,69 @@ def test_a_code_without_calls_is_refused() -> None:
         "the code calls no function, so its value does not depend on data"
     ]
     assert metric_faults(parse_metric("count()"), {}, "binary", ()) == []
+
+
+AGEE = "there is no field 'agee'; did you mean 'age'?"
+
+
+@pytest.mark.parametrize(
+    ("code", "faults"),
+    [
+        # An unknown function, and the condition and column of its call.
+        (
+            'sums(column="agee", filter="(plan = 3") + sum(column="age", filter="agee > 1")',
+            [
+                "1, column 1: there is no function 'sums'; did you mean 'sum'?",
+                f'1, column 1: sums(column="agee", filter="(plan = 3"): {AGEE}',
+                '1, column 1: sums(column="agee", filter="(plan = 3"): filter: the field plan at character 2 '
+                "is categorical: quote the constant, as in plan = '3'",
+                "1, column 21: filter: '(' at character 1 is not closed",
+                '1, column 43: sum(column="age", filter="agee > 1"): filter: the field agee at character 1 '
+                "is not a field of the model; did you mean 'age'?",
+            ],
+        ),
+        # A character that is not part of the language, and calls after it.
+        (
+            'sum(column="age") ^ 2 + mean(column="agee")',
+            [
+                "1, column 19: '^' is not part of the language",
+                f'1, column 25: mean(column="agee"): {AGEE}',
+            ],
+        ),
+        # A call that is not closed, and the lines after it.
+        (
+            'a = sum(column="age"\nb = mean(column="agee")\na + b',
+            [
+                f'2, column 5: mean(column="agee"): {AGEE}',
+                "3, column 6: ')' is missing at the end of the code",
+            ],
+        ),
+        (
+            'a = (1 + sum(column="age")\nb = mean(column="agee")\na + b',
+            [
+                "2, column 1: ')' has to be here, not 'b'",
+                f'2, column 5: mean(column="agee"): {AGEE}',
+            ],
+        ),
+        # A wrong parameter, and the prediction of the call.
+        (
+            'f1(column="prob", threshold="x")',
+            [
+                '1, column 1: f1(column="prob", threshold="x"): \'prob\' is not a prediction with labels; '
+                "did you mean 'proba'?",
+                "1, column 19: threshold is a finite number, not 'x'",
+            ],
+        ),
+    ],
+)
+def test_faults_of_the_language_do_not_hide_those_of_fields(code: str, faults: list[str]) -> None:
+    with pytest.raises(CustomMetricError) as error:
+        checked_metric(code, FIELDS, "binary", LABELLED)
+    assert error.value.faults == [f"line {fault}" for fault in faults]
+
+
+def test_a_checked_code_is_bound() -> None:
+    code = 'sum(column="age") / count()'
+    assert checked_metric(code, FIELDS, "binary", LABELLED) == bind(
+        parse_metric(code), FIELDS, "binary", LABELLED
+    )

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from aporia_provider.monitoring.custom_metrics import CustomMetricError, parse_metric
+from aporia_provider.monitoring.custom_metrics import CustomMetricError, checked_metric, parse_metric
 
 pytestmark = pytest.mark.fast
 
@@ -224,6 +224,10 @@ LONG = [
     "a = 1\n" * 600,
     "count()+" * 60 + "count()",
     "sum(" * 900,
+    "sum(" * 240,
+    'sum(column="x"\n' * 150,
+    'summ(column="fild", filter="a > (")+' * 45,
+    "\n".join(f"a{number} = (sum(column='x')" for number in range(80)),
     "sum(features.x[" * 250,
     '"' * 3_999,
     "'" * 4_000,
@@ -243,6 +247,7 @@ LONG = [
     "sum(column='" + "x" * 3_900 + "', colunm='y')",
     "\n".join(f"a{place} = a{place - 1} + a{place - 1}" for place in range(1, 100)),
 ]
+NAMES = [f"field{number}" for number in range(200)]
 HOSTILE = [*ATTRIBUTES, *CODE, *FILTERS, *NUMBERS, *LETTERS, *LONG]
 
 
@@ -250,7 +255,7 @@ HOSTILE = [*ATTRIBUTES, *CODE, *FILTERS, *NUMBERS, *LETTERS, *LONG]
 def test_hostile_codes_are_refused(code: str) -> None:
     begun = time.process_time()
     with pytest.raises(CustomMetricError) as error:
-        parse_metric(code)
+        checked_metric(code, {f"features.{name}": "numeric" for name in NAMES}, "binary", NAMES)
     assert time.process_time() - begun < 0.5
     faults = error.value.faults
     assert 0 < len(faults) <= 21
