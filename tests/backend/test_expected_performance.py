@@ -43,7 +43,7 @@ def hook(monitored: SyncedVersion, monkeypatch: pytest.MonkeyPatch) -> MetricsHo
     return MetricsHook()
 
 
-def asked(hook: MetricsHook, metric: str, **more: Any) -> dict[str, Any]:
+def metric_result(hook: MetricsHook, metric: str, **more: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"baseline": BASELINE, **JANUARY_3, **more}
     (result,) = hook.get_metric(MODEL, metric, **given)
     return result
@@ -59,28 +59,28 @@ def test_performance_is_known_before_labels_and_compared_with_them(
         monitored.write("serving", table)
     DeltaTable.create(monitored.path("actuals"), labelled(None, {}).schema)
     monitored.sync()
-    assert asked(hook, "expected_accuracy")["reason"] == "the baseline has no labels"
+    assert metric_result(hook, "expected_accuracy")["reason"] == "the baseline has no labels"
 
     monitored.write("actuals", labelled(5, days[1][1] | days[2][1]))
     monitored.sync("actuals")
     names = ("accuracy", "precision", "recall", "f1", "auc_roc", "logloss", "brier")
-    before = {name: asked(hook, f"expected_{name}") for name in names}
-    assert asked(hook, "accuracy")["status"] == "insufficient_data"
+    before = {name: metric_result(hook, f"expected_{name}") for name in names}
+    assert metric_result(hook, "accuracy")["status"] == "insufficient_data"
     assert {answer["samples"] for answer in before.values()} == {ROWS}
     assert {answer["baseline_samples"] for answer in before.values()} == {2 * ROWS}
-    assert asked(hook, "expected_minus_realised_accuracy")["reason"] == "no row is labelled"
+    assert metric_result(hook, "expected_minus_realised_accuracy")["reason"] == "no row is labelled"
 
     monitored.write("actuals", labelled(8, days[3][1]))
     monitored.sync("actuals")
     for name in names:
-        answer, realised = before[name], asked(hook, name)["value"]
+        answer, realised = before[name], metric_result(hook, name)["value"]
         assert answer["status"] == "ok"
         assert answer["low"] <= realised <= answer["high"], name
         assert answer["low"] < answer["value"] < answer["high"]
-        assert asked(hook, f"expected_{name}") == answer, "labels of the rows themselves are not used"
-    difference = asked(hook, "expected_minus_realised_accuracy")
+        assert metric_result(hook, f"expected_{name}") == answer, "labels of the rows themselves are not used"
+    difference = metric_result(hook, "expected_minus_realised_accuracy")
     assert difference["value"] == pytest.approx(
-        before["accuracy"]["value"] - asked(hook, "accuracy")["value"], abs=1e-12
+        before["accuracy"]["value"] - metric_result(hook, "accuracy")["value"], abs=1e-12
     )
     assert difference["low"] < 0 < difference["high"]
     assert difference["reason"] is None
@@ -109,10 +109,10 @@ def test_realised_metrics_are_those_of_the_rows(monitored: SyncedVersion, hook: 
         }
         for name, number in expected.items():
             given = {"baseline": itself, "segment": segment, "minimum_baseline": 100}
-            found = asked(hook, f"expected_{name}", **given)
+            found = metric_result(hook, f"expected_{name}", **given)
             assert found["value"] == pytest.approx(number, abs=0.03 if segment else 0.02), name
             assert found["samples"] == len(scores)
-    positives = asked(hook, "expected_minus_realised_positives", baseline=itself)
+    positives = metric_result(hook, "expected_minus_realised_positives", baseline=itself)
     assert (positives["value"], positives["p_value"]) == pytest.approx((0, 1), abs=1e-9)
 
 
@@ -125,11 +125,11 @@ def test_a_changed_truth_is_an_alarm(monitored: SyncedVersion, hook: MetricsHook
         monitored.write("actuals", labelled(5, labels if day < 3 else dict.fromkeys(labels, False)))
     monitored.sync()
     for name in ("expected_minus_realised_accuracy", "expected_minus_realised_positives"):
-        found = asked(hook, name)
+        found = metric_result(hook, name)
         assert found["status"] == "ok"
         assert found["p_value"] < 1e-9
         assert "the interval does not contain 0" in found["reason"]
-    assert asked(hook, "expected_minus_realised_positives")["low"] > 0.2
+    assert metric_result(hook, "expected_minus_realised_positives")["low"] > 0.2
 
 
 def test_the_default_baseline_is_the_dataset_with_labels(
@@ -141,17 +141,17 @@ def test_the_default_baseline_is_the_dataset_with_labels(
     monitored.write("serving", table)
     DeltaTable.create(monitored.path("actuals"), labelled(None, {}).schema)
     monitored.sync()
-    lacking = asked(hook, "expected_accuracy", baseline=None)
+    lacking = metric_result(hook, "expected_accuracy", baseline=None)
     assert "neither the testing nor the training dataset has labels" in lacking["reason"]
 
     monitored.connect("testing", labels={"score": "true"})
-    assert "has never been synced" in asked(hook, "expected_accuracy", baseline=None)["reason"]
+    assert "has never been synced" in metric_result(hook, "expected_accuracy", baseline=None)["reason"]
     tested, labels = predicted(1)
     monitored.write("testing", tested.append_column("true", pa.array(list(labels.values()))))
     monitored.sync("testing")
-    found = asked(hook, "expected_accuracy", baseline=None)
+    found = metric_result(hook, "expected_accuracy", baseline=None)
     assert (found["status"], found["baseline_samples"]) == ("ok", ROWS)
-    few = asked(hook, "expected_accuracy", baseline=None, minimum_baseline=2_000)
+    few = metric_result(hook, "expected_accuracy", baseline=None, minimum_baseline=2_000)
     assert (few["value"], few["shown"]) == (None, found["value"])
     assert "only 1500 labels in the baseline; 2000 are needed" in few["reason"]
 
@@ -199,7 +199,10 @@ def test_a_change_is_the_sum_of_its_parts(four_days: dict[int, tuple[Any, Any]],
     for metric in ("accuracy", "precision", "logloss", "brier", "auc_roc"):
         found = hook.explain_change(MODEL, metric, importance={"age": 2.0, "city": 1.0}, **PERIODS)
         (before,) = hook.get_metric(MODEL, metric, start="2024-01-01", end="2024-01-03")
-        assert (found.before, found.after) == (before["value"], asked(hook, metric, baseline=None)["value"])
+        assert (found.before, found.after) == (
+            before["value"],
+            metric_result(hook, metric, baseline=None)["value"],
+        )
         assert found.other_inputs + found.other_labels == pytest.approx(found.after - found.before, abs=1e-12)
         assert found.low < found.other_labels < found.high
         assert found.p_value > 0.01

@@ -72,8 +72,8 @@ def test_files_that_others_could_read_are_taken_from_them(
     with caplog.at_level(logging.WARNING), Database(url):
         assert modes(home) == {"aporia.db": 0o600, "aporia.db-wal": 0o600, "aporia.db-shm": 0o600}
     killed.close()
-    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert told == [f"Other users of this machine could read {home}/aporia.db; its mode is 0600 now"]
+    logged = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert logged == [f"Other users of this machine could read {home}/aporia.db; its mode is 0600 now"]
     caplog.clear()
     with Database(url):
         assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -122,8 +122,8 @@ def test_a_file_of_somebody_else_is_reported(
 
     monkeypatch.setattr(os, "chmod", refuse)
     with caplog.at_level(logging.WARNING), Database(url):
-        told = [record.getMessage() for record in caplog.records]
-    assert any("cannot be changed (Operation not permitted)" in line for line in told)
+        logged = [record.getMessage() for record in caplog.records]
+    assert any("cannot be changed (Operation not permitted)" in line for line in logged)
 
 
 @pytest.fixture
@@ -159,17 +159,17 @@ def test_a_folder_that_this_user_may_not_write_to_is_named() -> None:
         url = f"sqlite:///{home}/aporia.db"
         write(url)
         home.chmod(0o555)
-        read, told = os.pipe()
+        read, write_end = os.pipe()
         if (child := os.fork()) == 0:
             # Root may write anywhere.
             os.getuid() or os.setuid(12345)
             try:
                 Database(url)
             except AporiaError as error:
-                os.write(told, error.message.encode())
+                os.write(write_end, error.message.encode())
             os._exit(0)
         os.waitpid(child, 0)
-        os.close(told)
+        os.close(write_end)
         with os.fdopen(read) as answer:
             assert f"cannot be written: this user may not write to {home}" in answer.read()
         home.chmod(0o700)

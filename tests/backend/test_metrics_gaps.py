@@ -99,22 +99,24 @@ class TestGaps:
         assert answers[-1]["end"] == end.isoformat()
 
     def test_what_is_said_of_days_without_rows(self, gaps: SyncedVersion) -> None:
-        asked = {"start": "2025-01-01", "end": "2025-01-03", "by": "daily"}
+        query_options = {"start": "2025-01-01", "end": "2025-01-03", "by": "daily"}
         zero = [("count", None), ("null_ids", None), ("count", "age"), ("missing_count", "age")]
         zero += [("zero_count", "age"), ("prediction_count", "kind"), ("actuals_count", "kind")]
-        assert {name: values(gaps, name, column, **asked) for name, column in zero} == {
+        assert {name: values(gaps, name, column, **query_options) for name, column in zero} == {
             name: [0, 0] for name, _ in zero
         }
-        assert values(gaps, "value_count", "city", value="Rome", **asked) == [0, 0]
+        assert values(gaps, "value_count", "city", value="Rome", **query_options) == [0, 0]
         others = [("missing_ratio", "age"), ("mean", "age"), ("histogram", "city"), ("accuracy", "kind")]
         for name, column in others:
-            answers = ask(gaps, name, column, **asked)
+            answers = ask(gaps, name, column, **query_options)
             assert {(answer["status"], answer["error"]) for answer in answers} == {
                 ("insufficient_data", None)
             }
         for name, column in (("meen", "age"), ("zero_count", "city")):
-            assert all(name in answer["error"] for answer in ask(gaps, name, column, **asked))
-        assert {answer["status"] for answer in ask(gaps, "label_coverage", "kind", **asked)} == {"undefined"}
+            assert all(name in answer["error"] for answer in ask(gaps, name, column, **query_options))
+        assert {answer["status"] for answer in ask(gaps, "label_coverage", "kind", **query_options)} == {
+            "undefined"
+        }
 
     def test_a_moving_baseline_before_each_week(self, gaps: SyncedVersion) -> None:
         baseline = {"dataset_type": "serving", "time_period": "2w"}
@@ -254,14 +256,16 @@ class TestGaps:
         named: str | None,
     ) -> None:
         """The first period with rows has so many, and ``minimum`` times as many are asked for."""
-        asked = {"by": by} if by else {}
+        query_options = {"by": by} if by else {}
         if days:
-            asked |= {"start": "2023-11-20", "end": str(np.datetime64("2023-11-20") + days)}
+            query_options |= {"start": "2023-11-20", "end": str(np.datetime64("2023-11-20") + days)}
         if metric != "accuracy":
-            asked |= {"baseline": {"dataset_type": "serving"}, "minimum_baseline": 1}
+            query_options |= {"baseline": {"dataset_type": "serving"}, "minimum_baseline": 1}
         column = "kind" if metric == "accuracy" else "city"
-        found = next(item["samples"] for item in ask(gaps, metric, column, **asked) if item["samples"])
-        answers = ask(gaps, metric, column, **asked, minimum=math.floor(found * minimum))
+        found = next(
+            item["samples"] for item in ask(gaps, metric, column, **query_options) if item["samples"]
+        )
+        answers = ask(gaps, metric, column, **query_options, minimum=math.floor(found * minimum))
         reason = next(item["reason"] for item in answers if item["samples"])
         _, parameter, ways = reason.partition(f"set minimum={found}")
         assert parameter
@@ -272,8 +276,8 @@ class TestGaps:
         place = ("--database-url", url, "--environment", "prod")
         for by, rule in RULES.items():
             word = {"daily": "day", "weekly": "week", "monthly": "month"}[by]
-            asked = ("value_count", "--column", "vip", "--value", "True", "--by", word)
-            assert main(["metrics", MODEL, *asked, "--json", *place]) == 0
+            query_options = ("value_count", "--column", "vip", "--value", "True", "--by", word)
+            assert main(["metrics", MODEL, *query_options, "--json", *place]) == 0
             counts = (frame(gaps)["vip"]).resample(rule, closed="left", label="left").sum()
             found = [item["metrics"][0]["value"] for item in json.loads(capsys.readouterr().out)]
             assert found == counts.tolist()

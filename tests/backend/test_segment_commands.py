@@ -65,8 +65,8 @@ def run(model: MonitoredModel, capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run(*arguments: object) -> tuple[int, str, str]:
         status = main([*map(str, arguments), *where])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
 
     return run
 
@@ -247,7 +247,7 @@ def test_the_faults_of_all_segments_are_told(run: Run, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected_text"),
     [
         ("model: m", "segments or custom_metrics is required"),
         ("- a", "The file needs the keys model, and segments or custom_metrics"),
@@ -259,11 +259,11 @@ def test_the_faults_of_all_segments_are_told(run: Run, file: Path) -> None:
         ("model: m\nmodel: n\nsegments: []", "the key 'model' is repeated"),
     ],
 )
-def test_a_file_that_is_not_valid_is_refused(run: Run, file: Path, text: str, told: str) -> None:
+def test_a_file_that_is_not_valid_is_refused(run: Run, file: Path, text: str, expected_text: str) -> None:
     file.write_text(text)
     status, out, err = run("segments", "create", file)
     assert (status, out) == (2, "")
-    assert told in err
+    assert expected_text in err
 
 
 @pytest.mark.slow
@@ -302,7 +302,7 @@ custom_metrics:
     for action in (("segments", "create"), ("segments", "cost"), ("custom-metrics", "create")):
         status, out, err = run(*action, file)
         assert (status, out) == (2, "")
-        for told in (
+        for expected_text in (
             "segments.yaml: segments.1: there are several terms 'gold'",
             "segments.yaml: segments.4: there are several terms 'same'",
             "segments.yaml: custom_metrics.1.name: must not be empty",
@@ -315,7 +315,7 @@ custom_metrics:
             "line 1, column 1: there is no function 'sums'",
             "filter: the field aeg at character 1 is not a field of the model",
         ):
-            assert told in err
+            assert expected_text in err
         assert "m: both:" not in err
 
 

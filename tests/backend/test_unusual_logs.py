@@ -103,17 +103,17 @@ class TestActions:
         assert_reads(monitored, ROWS)
 
     @pytest.mark.parametrize(
-        ("action", "told"),
+        ("action", "expected_text"),
         [
             ({"pipelineEvent": {"id": "x"}}, "the unknown entry 'pipelineEvent'"),
             ({"commitInfo": {"timestamp": "2024-01-01"}}, "a commitInfo whose timestamp is not of type int"),
         ],
     )
     def test_of_others_are_refused_by_name(
-        self, monitored: SyncedVersion, table: Path, action: dict[str, Any], told: str
+        self, monitored: SyncedVersion, table: Path, action: dict[str, Any], expected_text: str
     ) -> None:
         rewrite(table, added(action))
-        assert_refuses(monitored, f"version 0 of its log has {told}", "Write a checkpoint")
+        assert_refuses(monitored, f"version 0 of its log has {expected_text}", "Write a checkpoint")
 
     def test_of_others_are_no_matter_behind_a_checkpoint(self, monitored: SyncedVersion, table: Path) -> None:
         rewrite(table, added({"pipelineEvent": {"id": "x"}}))

@@ -154,7 +154,7 @@ def _segments(
     if segments_of is None:
         return (), []
     if change.segment is not None:
-        return (), ["the rows are those of one value of a segment, so their change is not divided by segment"]
+        return (), ["the rows are of one value of a segment, so their change is not divided by segment"]
     try:
         segments = [each for each in segments_of() if each["manual"]]
     except AporiaError as error:
@@ -169,7 +169,7 @@ def _segments(
     try:
         return segment_changes(query, change.segment_question(parameters), segments), []
     except AporiaError as error:
-        # Such as a deadline, which must not withhold the other parts of the explanation.
+        # For example a deadline. The other parts of the explanation are returned nevertheless.
         return (), [f"the change is not divided by segment: {error.message}"]
 
 

@@ -31,7 +31,7 @@ class Covariances:
     """
     The covariances of the sums of a custom metric.
 
-    :param rows: Request for the number of rows, whose ranges are those of the custom metric.
+    :param rows: Request for the number of rows, with the same ranges as the custom metric.
     :param expression: The expression of the custom metric.
     :param calls: Its calls as sums; None if they are not kept.
     :param version: The version, with the covariances; None if they are not kept.

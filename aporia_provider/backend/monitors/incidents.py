@@ -91,7 +91,7 @@ def match_alerts(alerts: Sequence[set[int]], incidents: Sequence[Incident]) -> l
 
     :param alerts: Starts of the windows of each alert.
     :param incidents: The incidents in chronological order.
-    :return: One match for each incident or alert, in the order of the incidents; then those of alerts whose
+    :return: One match for each incident or alert, in the order of the incidents; then for alerts whose
         windows no longer fail.
     """
     matches: list[Match] = []

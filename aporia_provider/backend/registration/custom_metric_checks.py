@@ -61,7 +61,7 @@ def filters_of(
     :param session: A session with a transaction.
     :param model: The model, against whose fields the code is checked.
     :param custom_metric: The custom metric.
-    :param known: Terms of the segments that it may name. Default: those of the model.
+    :param known: Terms of the segments that it may name. Default: the segments of the model.
     :raises aporia_provider.errors.ValidationError: if the custom metric is not valid, with all faults.
     """
     if known is None:
@@ -118,7 +118,7 @@ def _labels(session: Session, model: ModelRow, latest: VersionRow) -> dict[str, 
     """
     Return the columns of the labels of each prediction.
 
-    Predictions of all versions are included, also those without labels, whose dataset may be connected later.
+    Predictions of all versions are included. If they have no labels, a dataset may be connected later.
     """
     query = select(VersionRow).filter_by(model_key=model.key).order_by(VersionRow.key.desc())
     found: dict[str, str] = {}

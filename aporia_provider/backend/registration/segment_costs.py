@@ -25,7 +25,7 @@ from aporia_provider.segments import FILTER_PREFIX, Segment
 
 SHARE_OF_A_TERM: Final = 0.075
 """
-Part of the time of a sync without segments that a term is taken to add.
+Part of the time of a sync without segments that a term is assumed to add.
 
 Twenty values or ranges make a sync less than two and a half times as long, see ``benchmarks/segments.py``.
 Terms that overlap in many ways cost more.
@@ -128,7 +128,7 @@ class SegmentTerms:
 
         :return: The number of its terms, and the limits that are exceeded.
 
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         others = {name: terms for name, terms in self.known.items() if name != segment.name}
         terms = checked_terms(segment.name, segment.terms(self._fields, others), self._fields)
@@ -161,7 +161,7 @@ def _estimated(session: Session, known: SegmentTerms, terms: int, problems: Sequ
 
 def _notes(size: StoredSize, times: SyncTimes, terms: int, present: int) -> list[str]:
     notes = [
-        f"states and bytes: at most those of all rows, {size.states:,} states and {size.bytes:,} bytes in "
+        f"states and bytes: at most as for all rows, {size.states:,} states and {size.bytes:,} bytes in "
         f"the datasets of all versions, for each of {terms} terms"
     ]
     if not size.states:
@@ -171,8 +171,8 @@ def _notes(size: StoredSize, times: SyncTimes, terms: int, present: int) -> list
     share = f"{SHARE_OF_A_TERM:.1%}"
     notes.append(
         f"sync_seconds: the last syncs of {times.measured} datasets took {times.seconds:.1f} seconds, with "
-        f"{present} terms; a term is taken to add {share} of the time without segments, "
-        "and terms that overlap in many ways add more"
+        f"{present} terms; a term is assumed to add {share} of the time without segments, "
+        "and terms with many overlaps add more"
     )
     if times.fill_seconds is None:
         return [*notes, "fill_seconds: the last syncs read no rows"]

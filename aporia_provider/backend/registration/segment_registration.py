@@ -72,7 +72,7 @@ class Segments(RegistryBase):
             return {"id": row.id, "status": "created"}
 
     def list_segments(self, model_id: str) -> list[RegisteredSegment]:
-        """Return the segments of a model, oldest first, those of filters of custom metrics included."""
+        """Return the segments of a model, oldest first, including segments of filters of custom metrics."""
         with self.database.read_transaction() as session:
             model = find_model(session, self.environment, model_id)
             return [_registered(row) for row in model_segments(session, model.key)]
@@ -117,7 +117,7 @@ def terms_of(session: Session, model: ModelRow, segment: Segment, others: Sequen
     :param segment: The segment.
     :param others: The other segments of the model, for intersections.
     :raises aporia_provider.errors.NotFoundError: if the model has no version.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     fields = model_fields(session, model.key, latest_version(session, model))
     known = {row.name: as_terms(row.terms) for row in others}

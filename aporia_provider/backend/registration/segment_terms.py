@@ -23,7 +23,7 @@ def checked_terms(name: str, terms: Sequence[Term], fields: Mapping[str, str]) -
     :param name: Name of the segment.
     :param terms: Its terms.
     :param fields: Fields of the model and their types.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     checked, problems = list[Term](), list[str]()
     for label, condition in terms:
@@ -42,7 +42,7 @@ def canonical_condition(text: str, fields: Mapping[str, str]) -> str:
 
     :param text: The condition.
     :param fields: Fields of the model and their types.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     if len(text) > MAX_CONDITION:
         problems = [f"the condition has {len(text)} characters, and may have {MAX_CONDITION}"]

@@ -55,7 +55,7 @@ class VersionSegment:
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
-        """Return the conditions of the terms that have one, and those of the numbers."""
+        """Return the conditions of the terms that have one, and the conditions of the numbers."""
         texts = [*(condition for _, condition in self.terms), *(number.filter for number in self.numbers)]
         return tuple(parse_condition(text) for text in texts if text)
 
@@ -126,7 +126,7 @@ def sums_plans(segments: Iterable[VersionSegment], columns: Mapping[str, TermCol
     """
     Return the plans of the covariances of sums.
 
-    :param segments: Segments that can be computed; those of filters and fields are left out.
+    :param segments: Segments that can be computed; segments of filters and fields are left out.
     :param columns: Columns of the batches by the key of their field.
     """
     return tuple(

@@ -30,7 +30,7 @@ def count_rows(session: Session, dataset_key: int) -> tuple[int, int]:
         row.field == ROWS,
         or_(row.total.is_not(None), row.states.is_not(None)),
     )
-    # States may have been dropped; the sums of months and those of rows without a timestamp remain.
+    # States may have been dropped; the sums of months and of rows without a timestamp remain.
     query = query.where(or_(row.span == MONTH, row.first.is_(None)))
     rows, buckets = session.execute(query).one()
     return int(rows or 0), int(buckets or 0)

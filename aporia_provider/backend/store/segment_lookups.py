@@ -31,7 +31,7 @@ def find_segment(session: Session, model: ModelRow, name_or_id: str) -> SegmentR
 
 
 def model_segments(session: Session, model_key: int) -> list[SegmentRow]:
-    """Return the segments of a model, those of the filters of custom metrics included, oldest first."""
+    """Return the segments of a model, including segments of filters of custom metrics, oldest first."""
     query = select(SegmentRow).filter_by(model_key=model_key).order_by(SegmentRow.key)
     return list(session.scalars(query))
 

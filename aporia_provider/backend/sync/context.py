@@ -163,7 +163,7 @@ class SyncContext:
     :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
-    :param engines: The embedded engines of the caller, one of which is used or started.
+    :param engines: The embedded engines of the caller. One of them is used or started.
     """
 
     def __init__(

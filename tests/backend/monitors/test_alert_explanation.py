@@ -41,16 +41,16 @@ def alert_of(model: MonitoredModel, day: Any, **options: Any) -> Alert:
 def test_other_labels_at_the_same_scores(model: MonitoredModel, capsys: pytest.CaptureFixture[str]) -> None:
     # On usual days 90 of 100 positive and 180 of 200 negative predictions are right.
     alert = alert_of(model, labelled(60, 40, 20, 180), metric="accuracy", min=0.85)
-    told = explain_alert(model.registry, alert)
-    assert (told.before, told.after) == pytest.approx((0.9, 0.8))
-    assert told.other_inputs == pytest.approx(0, abs=1e-12)
-    assert told.other_labels == pytest.approx(-0.1)
-    assert (told.samples, told.baseline_samples) == (300, 28 * 300)
+    explanation = explain_alert(model.registry, alert)
+    assert (explanation.before, explanation.after) == pytest.approx((0.9, 0.8))
+    assert explanation.other_inputs == pytest.approx(0, abs=1e-12)
+    assert explanation.other_labels == pytest.approx(-0.1)
+    assert (explanation.samples, explanation.baseline_samples) == (300, 28 * 300)
     where = ["--database-url", model.registry.database.url.render_as_string(), "--environment", "e"]
     assert main(["alerts", "explain", alert.id, *where]) == 0
-    assert capsys.readouterr().out == told.to_markdown() + "\n"
+    assert capsys.readouterr().out == explanation.to_markdown() + "\n"
     assert main(["alerts", "explain", alert.id, "--json", *where]) == 0
-    assert json.loads(capsys.readouterr().out)["other_labels"] == told.other_labels
+    assert json.loads(capsys.readouterr().out)["other_labels"] == explanation.other_labels
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def test_the_first_commits_with_rows_of_the_windows_are_named(in_lake: Monitored
     DeltaTable(s3.uri("lake/serving"), storage_options=s3.delta_options).optimize.compact()
     append(s3, "actuals", "known", 28.5, 28.9)
     append(s3, "actuals", "known", 30.5, 31, userMetadata='{"airflow_run_id": "r2", "password": "p"}')
-    told = explain_alert(in_lake.registry, alert, find_credentials=lambda: credentials(s3))
-    serving, actuals = told.first_commits
+    explanation = explain_alert(in_lake.registry, alert, find_credentials=lambda: credentials(s3))
+    serving, actuals = explanation.first_commits
     assert (serving.role, serving.version, serving.operation, serving.reason) == ("serving", 1, "WRITE", None)
     assert (serving.dag_id, serving.run_id, serving.task_id) == ("score", "manual|1", "write")
     table = DeltaTable(s3.uri("lake/serving"), storage_options=s3.delta_options)
@@ -100,39 +100,39 @@ def test_the_first_commits_with_rows_of_the_windows_are_named(in_lake: Monitored
     assert serving.time is not None
     assert datetime.fromisoformat(serving.time).timestamp() * 1000 == committed[1]
     assert (actuals.role, actuals.version, actuals.run) == ("actuals", 1, "r2")
-    assert f"| serving: version 1 (WRITE) | {serving.time} | delta-rs" in told.to_markdown()
-    assert "score / manual\\|1 / write |" in told.to_markdown()
-    assert told.to_dict()["first_commits"][0]["dag_id"] == "score"
-    assert "password" not in json.dumps(told.to_dict())
+    assert f"| serving: version 1 (WRITE) | {serving.time} | delta-rs" in explanation.to_markdown()
+    assert "score / manual\\|1 / write |" in explanation.to_markdown()
+    assert explanation.to_dict()["first_commits"][0]["dag_id"] == "score"
+    assert "password" not in json.dumps(explanation.to_dict())
 
 
 def test_why_the_first_commit_is_not_known(in_lake: MonitoredModel, s3: S3) -> None:
     alert = alert_of(in_lake, labelled(60, 40, 20, 180), metric="accuracy", min=0.85)
     append(s3, "serving", "t", 20, 21)
-    told = explain_alert(in_lake.registry, alert, find_credentials=lambda: credentials(s3))
-    serving, actuals = told.first_commits
+    explanation = explain_alert(in_lake.registry, alert, find_credentials=lambda: credentials(s3))
+    serving, actuals = explanation.first_commits
     assert serving.reason == "no commit added rows of these windows"
     assert actuals.reason is not None
     assert "lake/actuals" in actuals.reason
-    assert f"| serving: unknown, since {serving.reason} |" in told.to_markdown()
+    assert f"| serving: unknown, since {serving.reason} |" in explanation.to_markdown()
 
     def no_credentials() -> AwsCredentials:
         raise AuthenticationError("the connection has no credentials")
 
-    told = explain_alert(in_lake.registry, alert, find_credentials=no_credentials)
-    assert {each.reason for each in told.first_commits} == {"the connection has no credentials"}
-    assert told.change == pytest.approx(-0.1)
+    explanation = explain_alert(in_lake.registry, alert, find_credentials=no_credentials)
+    assert {each.reason for each in explanation.first_commits} == {"the connection has no credentials"}
+    assert explanation.change == pytest.approx(-0.1)
 
 
 def test_other_inputs_with_the_parameters_of_the_monitor(model: MonitoredModel) -> None:
     # At each score, the share of positive labels is the usual one: 0.9 and 0.1.
     day = labelled(18, 2, 28, 252)
     alert = alert_of(model, day, metric="recall", parameters={"threshold": 0.5}, min=0.6)
-    told = explain_alert(model.registry, alert.id)
-    assert told.before == pytest.approx(90 / 110)
-    assert told.after == pytest.approx(18 / 46)
-    assert told.other_labels == pytest.approx(0, abs=1e-12)
-    assert told.other_inputs == pytest.approx(18 / 46 - 90 / 110)
+    explanation = explain_alert(model.registry, alert.id)
+    assert explanation.before == pytest.approx(90 / 110)
+    assert explanation.after == pytest.approx(18 / 46)
+    assert explanation.other_labels == pytest.approx(0, abs=1e-12)
+    assert explanation.other_inputs == pytest.approx(18 / 46 - 90 / 110)
 
 
 def test_an_alert_of_a_value_is_explained_from_its_rows(model: MonitoredModel) -> None:
@@ -146,13 +146,13 @@ def test_an_alert_of_a_value_is_explained_from_its_rows(model: MonitoredModel) -
     model.store_terms("plan", {"gold": gold, "basic": before | {29: labelled()}}, part="performance")
     alert = alert_of(model, labelled(), metric="accuracy", min=0.85, segment="plan", segment_value="gold")
     assert alert.segment == "plan = gold"
-    told = explain_alert(model.registry, alert)
-    assert (told.before, told.after) == pytest.approx((270 / 300, 240 / 300))
-    assert told.other_inputs == pytest.approx(0, abs=1e-12)
-    assert told.other_labels == pytest.approx(-0.1)
-    assert (told.samples, told.baseline_samples) == (300, 28 * 300)
-    assert [change.field for change in told.fields] == ["features.age"]
-    assert "not divided by segment" in str(told.reason)
+    explanation = explain_alert(model.registry, alert)
+    assert (explanation.before, explanation.after) == pytest.approx((270 / 300, 240 / 300))
+    assert explanation.other_inputs == pytest.approx(0, abs=1e-12)
+    assert explanation.other_labels == pytest.approx(-0.1)
+    assert (explanation.samples, explanation.baseline_samples) == (300, 28 * 300)
+    assert [change.field for change in explanation.fields] == ["features.age"]
+    assert "not divided by segment" in str(explanation.reason)
     model.registry.delete_segment("m", "plan")
     with pytest.raises(NotFoundError, match="which is about plan = gold, was deleted"):
         explain_alert(model.registry, alert)

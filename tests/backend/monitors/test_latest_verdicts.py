@@ -20,7 +20,7 @@ MEAN = configuration("mean", {"name": "RANGE", "min": 40.0}, features=["age"])
 UNION = configuration("mean", {"name": "RANGE", "min": 40.0}, features=["age"], version="all_versions")
 
 
-def told(model: MonitoredModel, **given: Any) -> list[tuple[str, str | None, str, str]]:
+def current_outcomes(model: MonitoredModel, **given: Any) -> list[tuple[str, str | None, str, str]]:
     found = model.registry.get_verdicts("m", "v1", **given)
     return [(each.monitor, each.model_version, each.end[:10], each.outcome) for each in found]
 
@@ -37,10 +37,13 @@ def judged(model: MonitoredModel) -> MonitoredModel:
 
 
 def test_the_latest_window_before_a_time(judged: MonitoredModel) -> None:
-    assert told(judged) == [("mean", "v1", "2024-01-31", "fail"), ("union", None, "2024-01-31", "fail")]
+    assert current_outcomes(judged) == [
+        ("mean", "v1", "2024-01-31", "fail"),
+        ("union", None, "2024-01-31", "fail"),
+    ]
     before = [("mean", "v1", "2024-01-30", "pass"), ("union", None, "2024-01-30", "pass")]
-    assert told(judged, end=on(29.5)) == told(judged, end=on(29)) == before
-    assert told(judged, end=on(20)) == []
+    assert current_outcomes(judged, end=on(29.5)) == current_outcomes(judged, end=on(29)) == before
+    assert current_outcomes(judged, end=on(20)) == []
     failed, _ = judged.registry.get_verdicts("m", "v1")
     assert (failed.failed_count, failed.passed, failed.insufficient_count) == (1, 0, 0)
     assert (failed.failed[0].field, failed.failed[0].value, failed.failed[0].low) == (
@@ -57,11 +60,11 @@ def test_verdicts_of_another_configuration_or_version_are_left_out(judged: Monit
     changed = configuration("mean", {"name": "RANGE", "min": 20.0}, features=["age"])
     monitor = Monitor(name="mean", type="metric_change", scheduling="0 * * * *", configuration=changed)
     judged.registry.apply_monitors("m", [monitor])
-    assert [each[0] for each in told(judged)] == ["union"]
+    assert [each[0] for each in current_outcomes(judged)] == ["union"]
     judged.evaluate(30)
-    assert told(judged)[0] == ("mean", "v1", "2024-01-31", "pass")
+    assert current_outcomes(judged)[0] == ("mean", "v1", "2024-01-31", "pass")
     judged.registry.apply_monitors("m", [monitor.model_copy(update={"is_active": False})])
-    assert [each[0] for each in told(judged)] == ["union"]
+    assert [each[0] for each in current_outcomes(judged)] == ["union"]
 
 
 def test_what_does_not_exist_is_an_error(model: MonitoredModel) -> None:

@@ -61,8 +61,8 @@ WORDS = (
         definition("f1", "performance_degradation", metric="f1", min_ratio=0.9, delay="2d", min_rows=50),
         (
             "The metric f1 of each version is judged for every window of 1 day, 2 days after its end. It "
-            "fails if the value is below 0.9 times that of the 2 weeks of serving data before. A window is "
-            "not judged with fewer than 50 rows."
+            "fails if the value is below 0.9 times the value of the 2 weeks of serving data before. A window "
+            "is not judged with fewer than 50 rows."
         ),
     ),
     (

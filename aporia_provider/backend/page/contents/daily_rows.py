@@ -40,7 +40,7 @@ def daily_rows(session: Session, ends: Mapping[int, int], days: int = DAYS) -> d
 
     :param session: A session with a read transaction.
     :param ends: The last bucket by key of the dataset, in seconds since 1970.
-    :param days: Number of days, of which the last contains the last bucket.
+    :param days: Number of days. The last day contains the last bucket.
     """
     last_days = {key: end // DAY_SECONDS for key, end in ends.items() if end != NO_BUCKET}
     counts: dict[int, dict[int, int]] = {key: {} for key in last_days}

@@ -116,7 +116,7 @@ def _rule(configuration: MonitorConfiguration) -> str:
     if isinstance(rule, RangeRule):
         return f"It fails if the value is {_outside(rule.min, rule.max)}"
     if isinstance(rule, RatioRule):
-        return f"It fails if the value is {_outside(rule.min, rule.max)} times that of {baseline}"
+        return f"It fails if the value is {_outside(rule.min, rule.max)} times the value of {baseline}"
     if isinstance(rule, SeriesRule):
         side = "above" if rule.test_only_increase else "outside of"
         return f"It fails if the value is {side} what {baseline} lets expect, {_promise(configuration)}"

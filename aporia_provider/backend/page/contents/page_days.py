@@ -34,7 +34,7 @@ class PageDays:
     @classmethod
     def until(cls, last: int, days: int) -> PageDays:
         """
-        Return days, of which the last contains a time.
+        Return the days that end with the day of a time.
 
         :param last: The time, in seconds since 1970.
         :param days: Number of days.

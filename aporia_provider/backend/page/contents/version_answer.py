@@ -60,8 +60,8 @@ def version_answer(
 
     :param registry: The registry of an environment.
     :param page: Contents of the view.
-    :param champion: Name of the version in use. Default: that of the tag ``champion``, or the one whose
-        serving data extends furthest.
+    :param champion: Name of the version in use. Default: the name in the tag ``champion``, or the version
+        whose serving data extends furthest.
     :param challenger: Name of the other version. Default: the version registered last.
     :param margin: Greatest acceptable loss. Default: 0, so whether the other version is better.
     :return: None if there are fewer than two versions, or no metric of performance.

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  // Airflow's UI stores its theme under this key of the same origin; "system" means that of the browser.
+  // Airflow's UI stores its theme under this key of the same origin; "system" means the theme of the browser.
   function applyTheme() {
     let theme = null;
     try {
