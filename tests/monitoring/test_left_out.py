@@ -38,7 +38,7 @@ OF_FINITE = (
 )
 
 
-def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> MetricResult:
+def metric_result(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> MetricResult:
     field = FieldPlan(KEY, type_, "c")
     bins = bins_by_key(array, field)
     return statistic(
@@ -56,28 +56,28 @@ def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> Me
 def test_nan_is_missing_as_in_pandas(values: list[float | None], type_: pa.DataType, field: str) -> None:
     array = pa.array(values, type_)
     series = pd.Series(values, dtype="float64")
-    assert asked("missing_count", array, field).value == series.isna().sum()
-    assert asked("missing_ratio", array, field).value == series.isna().mean()
-    assert asked("column_count", array, field).value == series.count()
+    assert metric_result("missing_count", array, field).value == series.isna().sum()
+    assert metric_result("missing_ratio", array, field).value == series.isna().mean()
+    assert metric_result("column_count", array, field).value == series.count()
     if field == "numeric":
-        assert asked("nan_count", array).value == sum(
+        assert metric_result("nan_count", array).value == sum(
             value is not None and math.isnan(value) for value in values
         )
     else:
-        assert asked("unique_values", array, field).value == series.nunique()
+        assert metric_result("unique_values", array, field).value == series.nunique()
 
 
 def test_nan_is_no_category() -> None:
     array = pa.array([NAN, 1.0, None, NAN])
-    assert asked("histogram", array, "categorical").value == {"counts": {"1": 1}, "unlisted": 0}
+    assert metric_result("histogram", array, "categorical").value == {"counts": {"1": 1}, "unlisted": 0}
     lists = pa.array([[NAN, 1.0], [None], None])
-    assert asked("histogram", lists, "array").value == {"counts": {"1": 1}, "unlisted": 0}
+    assert metric_result("histogram", lists, "array").value == {"counts": {"1": 1}, "unlisted": 0}
 
 
 def test_texts_that_are_no_time_are_missing() -> None:
     array = pa.array(["2024-01-01", "soon", None])
-    assert asked("missing_count", array, "datetime").value == 2
-    assert asked("column_count", array, "datetime").value == 1
+    assert metric_result("missing_count", array, "datetime").value == 2
+    assert metric_result("column_count", array, "datetime").value == 1
 
 
 class TestInfiniteValues:
@@ -85,7 +85,7 @@ class TestInfiniteValues:
     def test_few_are_left_out_and_told(self, name: str) -> None:
         finite = pa.array([float(number) for number in range(1, 40)])
         whole = pa.concat_arrays([finite, pa.array([INF, -INF, NAN, None])])
-        expected, found = asked(name, finite), asked(name, whole)
+        expected, found = metric_result(name, finite), metric_result(name, whole)
         assert (found.value, found.status, found.samples) == (expected.value, "ok", 39)
         assert found.left_out == 2
         assert "infinite values are left out: 2" in (found.reason or "")
@@ -94,23 +94,23 @@ class TestInfiniteValues:
     @pytest.mark.parametrize("name", OF_FINITE)
     def test_with_many_there_is_not_enough_to_decide_by(self, name: str) -> None:
         finite = pa.array([1.0, 2.0, 3.0])
-        found = asked(name, pa.concat_arrays([finite, pa.array([INF])]))
+        found = metric_result(name, pa.concat_arrays([finite, pa.array([INF])]))
         assert (found.value, found.status, found.left_out) == (None, "insufficient_data", 1)
-        assert found.shown == asked(name, finite).value
+        assert found.shown == metric_result(name, finite).value
 
     def test_how_many_are_too_many(self) -> None:
         ones = [1.0] * round((1 - MOST_LEFT_OUT) * 100)
         infinities = [INF] * (100 - len(ones))
-        assert asked("mean", pa.array(ones + infinities)).status == "ok"
-        assert asked("mean", pa.array([*ones, *infinities, INF])).status == "insufficient_data"
+        assert metric_result("mean", pa.array(ones + infinities)).status == "ok"
+        assert metric_result("mean", pa.array([*ones, *infinities, INF])).status == "insufficient_data"
 
     def test_nothing_but_infinite_values_has_no_mean(self) -> None:
-        found = asked("mean", pa.array([INF, -INF]))
+        found = metric_result("mean", pa.array([INF, -INF]))
         assert (found.value, found.shown, found.status, found.left_out) == (None, None, "undefined", 2)
 
     @pytest.mark.parametrize("name", ["count", "missing_count", "infinite_count", "nan_count", "zero_count"])
     def test_counts_of_rows_leave_none_out(self, name: str) -> None:
-        assert asked(name, pa.array([INF, 0.0])).left_out == 0
+        assert metric_result(name, pa.array([INF, 0.0])).left_out == 0
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ class TestInfiniteValues:
 def test_the_bound_of_least_and_greatest_integers(values: list[int]) -> None:
     array = pa.array(values, pa.int64())
     for name, exact in (("min", min(values)), ("max", max(values))):
-        found = asked(name, array)
+        found = metric_result(name, array)
         assert abs(int(found.value) - exact) <= found.bound <= max(0, abs(exact) * 2.0**-52)
         assert found.bound == 0 or abs(found.value) >= 2**53
 
@@ -159,34 +159,34 @@ def allowed(found: MetricResult, values: list[int]) -> float:
 def test_the_bound_of_statistics_of_integers(values: list[int]) -> None:
     array = pa.array(values, pa.int64())
     for name, exact in exact_statistics(values).items():
-        found = asked(name, array)
+        found = metric_result(name, array)
         ordered, last = sorted(values), len(values) - 1
         of = [ordered[last // 2], ordered[(last + 1) // 2]] if name == "median" else values
         assert abs(Fraction(found.value) - Fraction(exact)) <= allowed(found, of), name
     place = Fraction(len(values) - 1, 4)
     low = sorted(values)[int(place) :][:2]
     exact = low[0] + (low[-1] - low[0]) * (place - int(place))
-    found = asked("quantile", array, quantile=0.25)
+    found = metric_result("quantile", array, quantile=0.25)
     assert abs(Fraction(found.value) - exact) <= allowed(found, low)
 
 
 def test_smaller_integers_have_no_bound() -> None:
     for name in ("median", "mean", "std", "min", "max"):
-        assert asked(name, pa.array([3, 2**53 - 1, 5], pa.int64())).bound == 0
+        assert metric_result(name, pa.array([3, 2**53 - 1, 5], pa.int64())).bound == 0
     for name in ("sum", "absolute_sum", "squared_sum", "squared_deviation_sum", "variance"):
-        assert asked(name, pa.array([3, 2**25, 5], pa.int64())).bound == 0
+        assert metric_result(name, pa.array([3, 2**25, 5], pa.int64())).bound == 0
 
 
 def test_the_deviation_of_great_ids_is_known_to_the_distance_of_doubles() -> None:
     """From 2**60 on, every 256th integer is a double."""
     ids = pa.array([2**60 + number for number in range(101)], pa.int64())
-    found, exact = asked("std", ids), np.arange(101).std()
+    found, exact = metric_result("std", ids), np.arange(101).std()
     assert exact == pytest.approx(29.15, abs=0.01)
     assert abs(found.value - exact) <= found.bound < 300
 
 
 def test_least_and_greatest_values_that_are_only_shown_have_a_bound() -> None:
-    found = asked("max", pa.array([float(np.float64(2**60)), INF]))
+    found = metric_result("max", pa.array([float(np.float64(2**60)), INF]))
     assert (found.shown, found.bound, found.status) == (2.0**60, 2.0**7, "insufficient_data")
 
 
@@ -203,22 +203,22 @@ class TestBooleans:
             "value_count": 100,
         }
         for name, value in expected.items():
-            found = asked(name, array, "boolean", value="true")
+            found = metric_result(name, array, "boolean", value="true")
             assert (found.status, found.left_out) == (status, other)
             assert (found.value if status == "ok" else found.shown) == value
             assert found.reason == f"integers other than 0 and 1 in a boolean field are left out: {other}"
-        assert asked("missing_count", array, "boolean").value == 7
-        assert asked("column_count", array, "boolean").value == 300 + other
-        assert asked("count", array, "boolean").value == 307 + other
+        assert metric_result("missing_count", array, "boolean").value == 7
+        assert metric_result("column_count", array, "boolean").value == 300 + other
+        assert metric_result("count", array, "boolean").value == 307 + other
 
     def test_minus_one_is_not_true(self) -> None:
-        found = asked("histogram", pa.array([1, -1] * 150), "boolean")
+        found = metric_result("histogram", pa.array([1, -1] * 150), "boolean")
         assert (found.value, found.status, found.left_out) == (None, "insufficient_data", 150)
         assert found.shown == {"counts": {"true": 150}, "unlisted": 0}
 
     @pytest.mark.parametrize("values", [[0, 1, 1], [True, False, True], [None, None]])
     def test_booleans_leave_none_out(self, values: list[Any]) -> None:
-        found = asked("histogram", pa.array(values), "boolean")
+        found = metric_result("histogram", pa.array(values), "boolean")
         assert (found.left_out, found.reason) == (0, None)
 
     def test_distances_tell_it_of_either_side(self) -> None:

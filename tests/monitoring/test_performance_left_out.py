@@ -177,5 +177,5 @@ def test_labels_that_differ_at_the_same_time_are_told(ties, status):
     assert state.ties == ties
     found = compute("recall", state)
     assert (found.status, found.number, found.left_out) == (status, 1.0, 0)
-    told = f"{ties} rows have different labels with the same timestamp, so the greatest is used"
-    assert (told in (found.reason or "")) == (ties > 0)
+    note = f"{ties} rows have different labels with the same timestamp, so the greatest is used"
+    assert (note in (found.reason or "")) == (ties > 0)

@@ -27,7 +27,7 @@ columns = (
 )
 
 
-def asked(
+def metric_result(
     values: list[float] | np.ndarray, share: float, baseline: list[float] | None = None
 ) -> MetricResult:
     bins = bins_of(values if baseline is None else baseline)
@@ -56,7 +56,7 @@ def histogram_of(values: list[float]) -> dict[str, list[float]]:
     ],
 )
 def test_single_values_are_answered_exactly(values: list[float], share: float, expected: float) -> None:
-    answer = asked(values, share)
+    answer = metric_result(values, share)
     assert (answer.status, answer.bound) == ("ok", 0)
     assert answer.value == np.quantile(values, share) == pytest.approx(expected, rel=1e-15)
 
@@ -66,7 +66,7 @@ def test_single_values_are_answered_exactly(values: list[float], share: float, e
 def test_numpys_quantile_of_the_rows_is_within_the_bound(
     values: list[float], baseline: list[float] | None, share: float
 ) -> None:
-    answer = asked(values, share, baseline)
+    answer = metric_result(values, share, baseline)
     exact = float(np.quantile(values, share))
     assert answer.status == "ok"
     assert math.isfinite(answer.value)
@@ -81,14 +81,14 @@ def test_numpys_quantile_of_the_rows_is_within_the_bound(
 def test_values_of_a_discrete_field_are_exact_whatever_their_number(
     values: list[float], share: float
 ) -> None:
-    answer = asked(values, share, [0.0, 1.0, 2.0, 7.0])
+    answer = metric_result(values, share, [0.0, 1.0, 2.0, 7.0])
     assert (answer.value, answer.bound) == (float(np.quantile(values, share)), 0)
 
 
 def test_continuous_values_are_known_to_a_bin() -> None:
     values = np.random.default_rng(0).normal(size=24_000)
     for share in (0.01, 0.25, 0.5, 0.99):
-        answer = asked(values, share)
+        answer = metric_result(values, share)
         assert abs(answer.value - np.quantile(values, share)) <= answer.bound < 0.2
 
 

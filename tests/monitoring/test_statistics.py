@@ -24,7 +24,9 @@ FIRST = -62_135_596_800_000_000  # To the first of the year 1.
 SQUARES = ("squared_sum", "squared_deviation_sum", "variance", "std")
 
 
-def asked(name: str, values: list[float], bins: NumericBins | None = None, **more: Any) -> MetricResult:
+def metric_result(
+    name: str, values: list[float], bins: NumericBins | None = None, **more: Any
+) -> MetricResult:
     state = NumericState.of(np.array(values, dtype=np.float64), 0, bins)
     return statistic(name, "numeric", state, StatisticParameters(bins, **more))
 
@@ -45,14 +47,14 @@ def assert_undefined(answer: MetricResult, samples: int, *words: str) -> None:
 class TestGreatNumbers:
     @pytest.mark.parametrize("name", ["sum", "absolute_sum", "squared_sum"])
     def test_a_sum_beyond_the_largest_float_is_undefined(self, name: str) -> None:
-        assert_undefined(asked(name, [-1.797e308, -1.797e308]), 2, "float")
+        assert_undefined(metric_result(name, [-1.797e308, -1.797e308]), 2, "float")
 
     def test_what_a_float_can_hold_is_answered(self) -> None:
         values = [-1.797e308, -1.797e308, 1.797e308]
-        assert asked("sum", values).value == -1.797e308
-        assert asked("mean", values[:2]).value == -1.797e308
-        assert asked("absolute_sum", [LARGEST]).value == LARGEST
-        assert asked("squared_sum", [1e154, -1e153]).value == pytest.approx(1.01e308, rel=1e-15)
+        assert metric_result("sum", values).value == -1.797e308
+        assert metric_result("mean", values[:2]).value == -1.797e308
+        assert metric_result("absolute_sum", [LARGEST]).value == LARGEST
+        assert metric_result("squared_sum", [1e154, -1e153]).value == pytest.approx(1.01e308, rel=1e-15)
 
     @pytest.mark.parametrize("name", SQUARES)
     @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ class TestGreatNumbers:
         self, name: str, values: list[float], baseline: list[float] | None
     ) -> None:
         bins = NumericBins.of(np.array(baseline)) if baseline else None
-        assert_undefined(asked(name, values, bins), len(values), "squared distances", "largest float")
+        assert_undefined(metric_result(name, values, bins), len(values), "squared distances", "largest float")
 
     def test_great_values_near_the_baseline_have_a_variance(self) -> None:
         values = [1e160, 1e160 + 4e146, 1e160 - 3e148]
@@ -80,41 +82,43 @@ class TestGreatNumbers:
         exact = [Fraction(value) for value in values]
         mean = sum(exact) / 3
         deviations = float(sum((value - mean) ** 2 for value in exact))
-        assert asked("squared_deviation_sum", values, bins).value == pytest.approx(deviations, rel=1e-14)
-        assert asked("variance", values, bins).value == pytest.approx(deviations / 2, rel=1e-14)
-        assert asked("std", values, bins).value == pytest.approx(math.sqrt(deviations / 3), rel=1e-14)
-        assert_undefined(asked("squared_sum", values, bins), 3, "too great")
-        assert_undefined(asked("std", values), 3, "squared distances")
+        assert metric_result("squared_deviation_sum", values, bins).value == pytest.approx(
+            deviations, rel=1e-14
+        )
+        assert metric_result("variance", values, bins).value == pytest.approx(deviations / 2, rel=1e-14)
+        assert metric_result("std", values, bins).value == pytest.approx(math.sqrt(deviations / 3), rel=1e-14)
+        assert_undefined(metric_result("squared_sum", values, bins), 3, "too great")
+        assert_undefined(metric_result("std", values), 3, "squared distances")
 
     @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-200, -7e150, 5e-324])
     def test_a_constant_is_not_taken_for_too_great(self, value: float) -> None:
         for bins in (None, NumericBins.of(np.array([value])), NumericBins.of(np.array([1.0, 40.3]))):
-            answer = asked("std", [value] * 7, bins)
+            answer = metric_result("std", [value] * 7, bins)
             assert answer.status == "ok"
             assert answer.value == pytest.approx(0, abs=max(abs(value), 40) * 1e-7)
 
     def test_the_variance_of_the_greatest_values_that_have_one(self) -> None:
         values = [-1e153, 2e153, 9e153]
-        assert asked("variance", values).value == pytest.approx(np.var(values, ddof=1), rel=1e-14)
-        assert asked("std", values).value == pytest.approx(np.std(values), rel=1e-14)
+        assert metric_result("variance", values).value == pytest.approx(np.var(values, ddof=1), rel=1e-14)
+        assert metric_result("std", values).value == pytest.approx(np.std(values), rel=1e-14)
         # Both squares fit, their sum does not.
-        assert_undefined(asked("variance", [-1.3e154, 1.3e154]), 2, "too great")
-        assert asked("std", [-1.3e154, 1.3e154]).value == pytest.approx(1.3e154, rel=1e-14)
+        assert_undefined(metric_result("variance", [-1.3e154, 1.3e154]), 2, "too great")
+        assert metric_result("std", [-1.3e154, 1.3e154]).value == pytest.approx(1.3e154, rel=1e-14)
 
     def test_a_sum_of_squares_is_never_below_zero(self) -> None:
         bins = NumericBins.of(np.array([0.1, 0.2, 0.7]))
-        assert asked("squared_sum", [0.0] * 1000, bins).value == pytest.approx(0, abs=1e-12)
+        assert metric_result("squared_sum", [0.0] * 1000, bins).value == pytest.approx(0, abs=1e-12)
         for centre in np.random.default_rng(4).random(50):
-            answer = asked("squared_sum", [0.0] * 10, NumericBins.of(np.array([centre])))
+            answer = metric_result("squared_sum", [0.0] * 10, NumericBins.of(np.array([centre])))
             assert answer.value >= 0
 
     def test_a_quantile_in_a_bin_wider_than_floats_go(self) -> None:
         bins = NumericBins.of(np.array([0.0, 1.0]))
         values = [-1.797e308, 1.0, 1.797e308]
-        assert asked("quantile", values, bins, quantile=0.5).value == pytest.approx(1.0)
-        assert asked("quantile", values, bins, quantile=1.0).value == 1.797e308
+        assert metric_result("quantile", values, bins, quantile=0.5).value == pytest.approx(1.0)
+        assert metric_result("quantile", values, bins, quantile=1.0).value == 1.797e308
         lonely = NumericBins((-1.7e308, 1.7e308), (0, 1), 0.0)
-        assert_undefined(asked("median", [-1.7e308, 5.0, 1.7e308], lonely), 3, "bin")
+        assert_undefined(metric_result("median", [-1.7e308, 5.0, 1.7e308], lonely), 3, "bin")
 
     def test_vectors(self) -> None:
         bins = VectorBins(1, None)
@@ -218,9 +222,9 @@ def test_numbers_are_finite_or_undefined() -> None:
         values, baseline = (random.choice(great, 4) * random.choice([-1, 1], 4) for _ in range(2))
         bins = NumericBins.of(baseline)
         for name in ("mean", "min", "max", "sum", "absolute_sum", *SQUARES):
-            for answer in (asked(name, values, bins), asked(name, values)):
+            for answer in (metric_result(name, values, bins), metric_result(name, values)):
                 assert answer.value is None or math.isfinite(answer.value)
         for share in (0.1, 0.5, 0.9):
-            answer = asked("quantile", values, bins, quantile=share)
+            answer = metric_result("quantile", values, bins, quantile=share)
             assert answer.value is None or math.isfinite(answer.value)
             assert math.isfinite(answer.bound)

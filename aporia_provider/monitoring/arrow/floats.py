@@ -32,11 +32,11 @@ def shortest_doubles(values: NDArray[Any]) -> Doubles:
     The 32-bit 0.1 is 0.100000001490116119384765625. The shortest decimal that rounds to it is 0.1, so the
     result is the double 0.1.
 
-    Decimals with ``n`` places are the multiples of ``10**-n``. If their spacing is greater than that of the
-    floats, at most one of them rounds to a given float, and decimals with fewer places are among them. So the
-    candidates are the nearest multiple for the greatest such ``n`` and, if it rounds to another float, the
-    nearest multiple with one more place. For positive ``n``, the product of a float and ``10**n`` is exact,
-    so only the division by ``10**n`` is rounded.
+    Decimals with ``n`` places are the multiples of ``10**-n``. If their spacing is greater than the spacing
+    of the floats, at most one of them rounds to a given float, and decimals with fewer places are among
+    them. So the candidates are the nearest multiple for the greatest such ``n`` and, if it rounds to another
+    float, the nearest multiple with one more place. For positive ``n``, the product of a float and ``10**n``
+    is exact, so only the division by ``10**n`` is rounded.
 
     :param values: Floats of 16, 32 or 64 bits. Doubles are returned unchanged.
     """

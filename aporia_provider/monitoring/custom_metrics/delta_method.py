@@ -1,8 +1,8 @@
 """
 Intervals of expressions of several calls.
 
-The variance of the expression is that of its linear approximation at the sums (the delta method), from the
-covariances of the sums.
+The variance of the expression is the variance of its linear approximation at the sums (the delta method),
+from the covariances of the sums.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ NO_DERIVATIVE = "there is no interval, since the expression has no linear approx
 Interval = tuple[float, float] | str
 """Ends of an interval, or why there is none."""
 NO_BOUND = "the bounds of the calls allow any number"
-NOT_MONOTONE = "there is no interval, since the expression does not rise or fall over that of its call"
+NOT_MONOTONE = (
+    "there is no interval, since the expression does not rise or fall over the interval of its call"
+)
 
 
 def evaluate(

@@ -62,7 +62,7 @@ def checked_metric(
 
     :param code: The code, see :func:`parse_metric`.
     :param fields: See :func:`bind`, as for the other parameters.
-    :raises CustomMetricError: if there are faults; all are listed: those of the language, and those
+    :raises CustomMetricError: if there are faults; all are listed, of the language and
         of the fields of the calls that can be parsed.
     """
     try:

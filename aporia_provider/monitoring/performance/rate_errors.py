@@ -77,7 +77,7 @@ def interval_of_average(
     Return the interval of the average of a rate over classes by the delta method; None if it is undefined.
 
     Each row is one label and one prediction, so the counts in the confusion matrix have a multinomial
-    distribution, although those of the classes are dependent.
+    distribution, although the rows of the classes are dependent.
 
     :param rate: The rate.
     :param matrix: The confusion matrix.

@@ -133,7 +133,7 @@ class Junction:
     Conjunction or disjunction.
 
     :param word: ``and`` or ``or``.
-    :param parts: At least two conditions, none of which is a junction with the same word.
+    :param parts: At least two conditions. None of them is a junction with the same word.
     """
 
     word: str

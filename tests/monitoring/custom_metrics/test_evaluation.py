@@ -172,14 +172,14 @@ def test_a_bound_that_allows_any_number() -> None:
 
 
 def test_calls_are_answered_once() -> None:
-    asked: list[Call] = []
+    requested: list[Call] = []
 
     def answer(call: Call) -> MetricResult:
-        asked.append(call)
+        requested.append(call)
         return ok(2.0)
 
     assert evaluate(parse_metric(f"{X} + {X} * {X}"), answer).value == 6.0
-    assert len(asked) == 1
+    assert len(requested) == 1
 
 
 def test_errors_name_the_call() -> None:

@@ -35,7 +35,7 @@ class PerformanceState(State):
     :param faults: Number of rows that have a prediction and a label which cannot be compared, by reason (see
         :mod:`aporia_provider.monitoring.performance.inputs.invalid_pairs`).
     :param ties: Number of rows with several different labels of the same time. One of the labels is used.
-    :param squared: Number of labelled rows of which the sums of squares are known, from which intervals are
+    :param squared: Number of labelled rows with known sums of squares, from which intervals are
         computed. It is 0 in states of older releases.
     """
 
