@@ -49,7 +49,7 @@ def answer(code: str, status: int, message: str = "planted-secret planted-token"
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "kind", "told"),
+    ("code", "status", "kind", "expected_text"),
     [
         (
             "AccessDenied",
@@ -69,10 +69,10 @@ def answer(code: str, status: int, message: str = "planted-secret planted-token"
         ("Strange", 400, ValidationError, "Strange"),
     ],
 )
-def test_each_answer(code: str, status: int, kind: type[AporiaError], told: str) -> None:
+def test_each_answer(code: str, status: int, kind: type[AporiaError], expected_text: str) -> None:
     found = response_error(answer(code, status), "lake", "models/t", "s3:GetObject", KNOWN)
     assert type(found) is kind
-    assert told in found.message
+    assert expected_text in found.message
     assert "planted" not in found.message
 
 
@@ -126,7 +126,7 @@ def _lost_deletion_vector(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "told"),
+    ("write", "expected_text"),
     [
         (_feature("catalogManaged"), "managed by its catalogue .*Read it through the catalogue"),
         (_feature("catalogOwned-preview"), "managed by its catalogue"),
@@ -157,9 +157,11 @@ def _lost_deletion_vector(folder: Path) -> None:
         ),
     ],
 )
-def test_faults_of_a_log(tmp_path: Path, write: Callable[[Path], None], told: str) -> None:
+def test_faults_of_a_log(tmp_path: Path, write: Callable[[Path], None], expected_text: str) -> None:
     write(tmp_path)
-    with pytest.raises(ValidationError, match=f"The Delta log of .* cannot be read: .*{told}") as caught:
+    with pytest.raises(
+        ValidationError, match=f"The Delta log of .* cannot be read: .*{expected_text}"
+    ) as caught:
         DeltaLog(f"file://{tmp_path}").files([])
     for internal in ("Kernel", "with_max_catalog_version", "ParsedLogPath", "\n"):
         assert internal not in caught.value.message

@@ -197,7 +197,7 @@ class TestEnsureRole:
             yield client, stubber
 
     @pytest.mark.parametrize(
-        ("code", "error", "told"),
+        ("code", "error", "expected_text"),
         [
             ("AccessDenied", AuthenticationError, "denies iam:GetRole"),
             ("Throttling", TransientError, "busy"),
@@ -206,11 +206,11 @@ class TestEnsureRole:
         ],
     )
     def test_refusals(
-        self, stubbed: tuple[Any, Stubber], code: str, error: type[Exception], told: str
+        self, stubbed: tuple[Any, Stubber], code: str, error: type[Exception], expected_text: str
     ) -> None:
         client, stubber = stubbed
         stubber.add_client_error("get_role", code)
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=expected_text):
             ensure_role(client, "r", self.policy, self.trust)
 
     def test_another_task_made_it_in_between(self, stubbed: tuple[Any, Stubber]) -> None:

@@ -26,7 +26,7 @@ def oddities(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("action", "told"),
+    ("action", "expected_text"),
     [
         ({"pipelineEvent": {"id": "x"}}, "the unknown entry 'pipelineEvent'"),
         ({"txn": None}, "the unknown entry 'txn'"),
@@ -39,10 +39,10 @@ def oddities(folder: Path) -> list[str]:
         ({"commitInfo": {"isolationLevel": "None"}}, "a commitInfo with an unknown isolationLevel"),
     ],
 )
-def test_entries(tmp_path: Path, action: dict[str, Any], told: str) -> None:
+def test_entries(tmp_path: Path, action: dict[str, Any], expected_text: str) -> None:
     logs.commit(tmp_path, 0, BEGIN)
     logs.commit(tmp_path, 1, [action])
-    assert oddities(tmp_path) == [f"version 1 of its log has {told}"]
+    assert oddities(tmp_path) == [f"version 1 of its log has {expected_text}"]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def summarize(commit: Commit, file: CommitFile, rows_by_path: dict[str, int]) ->
 
     :param commit: The commit.
     :param file: File of the commit.
-    :param rows_by_path: Rows of the files that earlier commits added, to which those of this commit are
+    :param rows_by_path: Rows of the files that earlier commits added, to which the files of this commit are
         added, and from which those that it removes are removed.
     """
     adds = [action for action in commit.adds if action.data_change]

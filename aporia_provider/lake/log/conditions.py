@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class TableCondition:
     """
-    Conditions on a table, all of which have to hold at one version.
+    Conditions on a table. All of them have to hold at the same version.
 
     Times without a time zone are in UTC, in conditions as in columns and partitions.
 
@@ -133,7 +133,7 @@ def check_table(
     :param condition: The condition.
     :param earlier: Result of an earlier call. If the table has no new commits, only the quiet period is
         checked again; this takes one small request.
-    :param credentials: Credentials for S3. Default: those of the environment.
+    :param credentials: Credentials for S3. Default: the credentials of the environment.
     :param client: A boto3 client. Default: a new one.
     :raises aporia_provider.errors.NotFoundError: if the table does not exist.
     :raises aporia_provider.errors.ValidationError: if the condition cannot be answered: it names an unknown

@@ -104,7 +104,7 @@ class FileStatistics:
 
     @property
     def outside_paths(self) -> list[str]:
-        """Paths of files with absolute paths in the log, such as those of a shallow clone."""
+        """Paths of files with absolute paths in the log, such as files of a shallow clone."""
         return [path for path in self.paths if _ABSOLUTE.match(path)]
 
     @property
