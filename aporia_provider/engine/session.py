@@ -61,7 +61,7 @@ def open_session(
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param credentials: Credentials for S3 of the embedded engine. A cluster has its own.
     :param limits: Limits of the embedded engine in the block.
-    :param engines: The embedded engines of the caller, one of which is used or started.
+    :param engines: The embedded engines of the caller. One of them is used or started.
     :param batch_rows: Maximum number of rows of the embedded engine's batches.
     :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory
         limit. Other errors: see

@@ -139,10 +139,10 @@ def test_what_people_write_passes(expression: str) -> None:
     assert check_select_expr([expression]) == []
 
 
-@pytest.mark.parametrize(("expression", "told"), BAD.items())
-def test_what_is_no_expression_is_refused(expression: str, told: str) -> None:
+@pytest.mark.parametrize(("expression", "expected_text"), BAD.items())
+def test_what_is_no_expression_is_refused(expression: str, expected_text: str) -> None:
     problems = check_select_expr([expression])
-    assert told in " | ".join(problems)
+    assert expected_text in " | ".join(problems)
 
 
 def test_every_fault_of_every_expression_is_named_at_once() -> None:

@@ -191,7 +191,7 @@ def test_wide_tables_and_long_expressions_pass() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("expressions", "told"),
+    ("expressions", "expected_text"),
     [
         (["a", "(" * 33 + "a" + ")" * 33], "select_expr[1] '(((((((((((((((((("),
         (["(" * 33 + "a" + ")" * 33], "it is nested too deeply: at most 32 brackets"),
@@ -206,9 +206,9 @@ def test_wide_tables_and_long_expressions_pass() -> None:
         ),
     ],
 )
-def test_limits_say_what_is_exceeded(expressions: list[str], told: str) -> None:
+def test_limits_say_what_is_exceeded(expressions: list[str], expected_text: str) -> None:
     problems = check_select_expr(expressions)
-    assert told in " | ".join(problems)
+    assert expected_text in " | ".join(problems)
     assert sum("limit" in line or "too deep" in line for line in problems) == 1
 
 

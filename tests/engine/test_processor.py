@@ -16,7 +16,7 @@ _TOLD = "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: 17\nflag
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def processor_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "cpuinfo"
     monkeypatch.setattr(numpy_simd, "_CPU_INFO", path)
     return path
@@ -35,9 +35,12 @@ def _found(*features: str) -> dict[str, object]:
     ],
 )
 def test_zen_4(
-    told: Path, monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], left_alone: dict[str, str]
+    processor_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    features: tuple[str, ...],
+    left_alone: dict[str, str],
 ) -> None:
-    told.write_text("\n".join(_TOLD.format(place, "AuthenticAMD", 25) for place in range(2)))
+    processor_file.write_text("\n".join(_TOLD.format(place, "AuthenticAMD", 25) for place in range(2)))
     monkeypatch.setattr(np, "show_config", lambda mode: _found(*features))
     assert numpy_environment() == left_alone
     environment = engine_environment(AwsCredentials())
@@ -47,19 +50,19 @@ def test_zen_4(
 @pytest.mark.parametrize(
     ("vendor", "family"), [("GenuineIntel", 6), ("AuthenticAMD", 26), ("AuthenticAMD", 2)]
 )
-def test_others_sort_with_all_they_have(told: Path, vendor: str, family: int) -> None:
-    told.write_text(_TOLD.format(0, vendor, family))
+def test_others_sort_with_all_they_have(processor_file: Path, vendor: str, family: int) -> None:
+    processor_file.write_text(_TOLD.format(0, vendor, family))
     assert numpy_environment() == {}
 
 
-def test_a_system_that_does_not_tell(told: Path) -> None:
+def test_a_system_that_does_not_tell(processor_file: Path) -> None:
     assert numpy_environment() == {}
-    told.write_text("Processor\t: ARMv8\n")
+    processor_file.write_text("Processor\t: ARMv8\n")
     assert numpy_environment() == {}
 
 
-def test_what_the_user_has_chosen_stays(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told.write_text(_TOLD.format(0, "AuthenticAMD", 25))
+def test_what_the_user_has_chosen_stays(processor_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    processor_file.write_text(_TOLD.format(0, "AuthenticAMD", 25))
     monkeypatch.setattr(np, "show_config", lambda mode: _found("X86_V4"))
     monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "X86_V3")
     assert engine_environment(AwsCredentials())["NPY_DISABLE_CPU_FEATURES"] == "X86_V3"

@@ -203,7 +203,7 @@ def test_only_the_warning_about_pandas_is_silenced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "error", "told"),
+    ("code", "error", "expected_text"),
     [
         ("UNAUTHENTICATED", EngineAuthenticationError, "denies access: Because"),
         ("PERMISSION_DENIED", EngineAuthenticationError, "denies access: Because"),
@@ -213,13 +213,13 @@ def test_only_the_warning_about_pandas_is_silenced() -> None:
         ("RESOURCE_EXHAUSTED", TransientError, "does not respond: Because"),
     ],
 )
-def test_what_a_cluster_refuses(code: str, error: type[AporiaError], told: str) -> None:
+def test_what_a_cluster_refuses(code: str, error: type[AporiaError], expected_text: str) -> None:
     with refusing(code, "Because of ;token=planted-token") as running:
         url = f"sc://localhost:{running.port}/;token=planted-token;x-team=planted-header"
         with pytest.raises(AporiaError) as caught, spark_session(url):
             pass
     assert type(caught.value) is error
-    assert caught.value.message == f"sc://localhost:{running.port} {told} of ;token=***"
+    assert caught.value.message == f"sc://localhost:{running.port} {expected_text} of ;token=***"
 
 
 def test_a_cluster_without_tls_is_told_from_one_that_does_not_answer() -> None:
