@@ -47,7 +47,7 @@ class MonitorsHook(AlertsHook):
         :param dry_run: Whether nothing is changed.
         :return: One item for each monitor.
         :raises aporia_provider.errors.NotFoundError: if there is no such model.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         made = _monitors(model_id, monitors)
         with self.get_conn() as api:
