@@ -44,7 +44,7 @@ class CustomMetric(PublicModel):
     :param segments: Names of segments of the model, for whose values the custom metric can be queried
         although its code has filters. For each filter, its rows within the values of the segment are a
         segment of their own. A code without filters can be queried for all segments.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "code", "segments")

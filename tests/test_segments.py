@@ -62,7 +62,7 @@ def test_the_intersection_of_two_has_each_pair_of_terms() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected_faults"),
     [
         ({}, ["exactly one of values, edges, conditions, intersection is required, not none"]),
         (
@@ -87,15 +87,15 @@ def test_the_intersection_of_two_has_each_pair_of_terms() -> None:
         ({"field": "age", "values": ["x" * 256]}, ["is longer than 255 characters"]),
     ],
 )
-def test_what_is_not_valid_is_named(given: dict[str, Any], told: list[str]) -> None:
+def test_what_is_not_valid_is_named(given: dict[str, Any], expected_faults: list[str]) -> None:
     with pytest.raises(ValidationError) as error:
         Segment(**{"name": "S", **given})
-    for text in told:
+    for text in expected_faults:
         assert text in error.value.message
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected_faults"),
     [
         ({"field": "agee", "values": [1]}, "There is no field 'agee'; did you mean 'age'?"),
         ({"field": "city", "values": ["x"]}, "one of features.city, raw_inputs.city: write its group"),
@@ -106,11 +106,11 @@ def test_what_is_not_valid_is_named(given: dict[str, Any], told: list[str]) -> N
         ({"intersection": ("many", "many")}, "would have 121 terms (11 times 11)"),
     ],
 )
-def test_what_does_not_fit_the_fields_is_named(given: dict[str, Any], told: str) -> None:
+def test_what_does_not_fit_the_fields_is_named(given: dict[str, Any], expected_faults: str) -> None:
     terms_of = {"plan": [("1", "x = 1")], "many": [(str(i), f"x = {i}") for i in range(11)]}
     with pytest.raises(ValidationError) as error:
         Segment(name="S", **given).terms(TYPES, terms_of)
-    assert told in str(error.value)
+    assert expected_faults in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def read_files(paths: Sequence[str], options: Namespace) -> list[SegmentFile]:
     :param paths: The files.
     :param options: Options of the command, which name the backend.
     :raises aporia_provider.errors.ValidationError: with all faults of all files. If one of them has a wrong
-        form, those of the conditions and codes that can be checked are included.
+        form, faults of the conditions and codes that can be checked are included.
     """
     from aporia_provider.segment_file import parse_segment_file, parts_of_file
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add_segments(commands: _SubParsersAction[ArgumentParser]) -> list[ArgumentParser]:
     """Add the command and return its actions. The caller adds the option ``--database-url`` to each."""
     parser = commands.add_parser(
-        "segments", help="list, create, delete, suggest segments and tell their cost"
+        "segments", help="list, create, delete and suggest segments, and estimate their cost"
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     makers = (_add_list, _add_create, _add_delete, _add_suggest, _add_cost)

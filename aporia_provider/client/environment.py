@@ -76,7 +76,7 @@ class Environment:
         Return the environment, after requesting it from the server if it is not resolved yet.
 
         :raises aporia_provider.errors.AuthenticationError: if the token belongs to another environment than
-            the one the caller named.
+            the environment that the caller named.
         """
         if not self.is_known:
             reply = yield Request(_ASKING, "GET", ENVIRONMENT_PATH)

@@ -31,8 +31,8 @@ class MetricsExport:
     :param api: The API.
     :param request: What is exported.
     :param fields: Names of fields; None for all.
-    :param segments: Names of segments, whose terms have rows besides those of all rows; True for all segments
-        of the model.
+    :param segments: Names of segments, whose terms have rows besides the rows for all rows; True for all
+        segments of the model.
     :param term: Name of a segment and label of a term, to whose rows the metrics refer; None for all rows.
     """
 

@@ -48,7 +48,7 @@ class Session(PublicModel):
 
         :param timeout: Timeout in seconds for a server that ``init`` named; the default timeout applies if it
             is longer.
-        :raises aporia_provider.errors.ValidationError: if ``init`` named an environment other than the one of
+        :raises aporia_provider.errors.ValidationError: if ``init`` named another environment than
             the Airflow connection.
         """
         if self.token is not None and self.environment is not None:

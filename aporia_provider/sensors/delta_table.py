@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class DeltaTableSensor(DeferrableSensor):
     """
-    Wait until a Delta table meets conditions, all of which have to hold at one version.
+    Wait until a Delta table meets all conditions at the same version.
 
     The conditions are checked in the log; no data is read. A check of a table without new commits is one
     small request. At least one condition is required. A missing table is an error.

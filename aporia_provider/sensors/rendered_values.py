@@ -19,21 +19,21 @@ class RenderedValues:
         self._problems: list[str] = []
 
     def number(self, name: str, value: Any, least: int) -> int | None:
-        """Return a whole number of at least ``least``; None for None or a fault."""
+        """Return a whole number of at least ``least``; None if the value is None or invalid."""
         return self._converted(
             name, value, lambda given: _whole_number(given, least), f"a number from {least}"
         )
 
     def share(self, name: str, value: Any) -> float | None:
-        """Return a number above 0 and up to 1; None for None or a fault."""
+        """Return a number above 0 and up to 1; None if the value is None or invalid."""
         return self._converted(name, value, _share, "a number above 0 and up to 1")
 
     def time(self, name: str, value: Any) -> datetime | None:
-        """Return a time, which is in UTC if it has no time zone; None for None or a fault."""
+        """Return a time, which is in UTC if it has no time zone; None if the value is None or invalid."""
         return self._converted(name, value, _time, "a time in ISO format")
 
     def duration(self, name: str, value: Any) -> timedelta | None:
-        """Return a duration, given as such or in seconds; None for None or a fault."""
+        """Return a duration, given as such or in seconds; None if the value is None or invalid."""
         return self._converted(name, value, _duration, "a timedelta, or a number of seconds from 0")
 
     def add(self, problem: str) -> None:

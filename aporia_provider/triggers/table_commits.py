@@ -40,7 +40,7 @@ class DeltaTableCommitTrigger(BaseEventTrigger):
     :param aws_conn_id: AWS connection used to read the log; None uses the ambient credentials of the
         triggerer.
     :param poll_interval: Seconds between polls, at least 5.
-    :param data_changes_only: Whether to emit no event if none of the commits changes rows, such as those of
+    :param data_changes_only: Whether to emit no event if none of the commits changes rows, such as commits of
         OPTIMIZE. The commits are then read.
     :param asset_name: Name of the watched asset. It is required if several assets are watched with otherwise
         equal arguments, which Airflow would combine to one trigger.

@@ -89,8 +89,10 @@ def test_a_connection_with_a_host_reaches_that_server(
         extra=extra,
     )
     hook = AporiaHook()
-    told = f"Reached {url}: airflow-provider-aporia {__version__}, environment 'prod', which the token is for"
-    assert hook.test_connection() == (True, told)
+    message_shown = (
+        f"Reached {url}: airflow-provider-aporia {__version__}, environment 'prod', which the token is for"
+    )
+    assert hook.test_connection() == (True, message_shown)
     with hook.get_conn() as api:
         api.create_model(Model(id="reached", name="Model"))
         assert api.create_model_version("reached", "v1", SCHEMA)["status"] == "created"
@@ -148,9 +150,9 @@ async def test_a_connection_of_another_environment_writes_nothing(connect: Calla
     async with await AporiaHook().get_async_conn() as other:
         with pytest.raises(AuthenticationError, match=says):
             await other.create_model(Model(id="unwritten", name="M"))
-    reached, told = AporiaHook().test_connection()
+    reached, message_shown = AporiaHook().test_connection()
     assert not reached
-    assert re.match(says, told)
+    assert re.match(says, message_shown)
     connect()
     with AporiaHook().get_conn() as api, pytest.raises(NotFoundError):
         api.get_model_versions("unwritten")
@@ -196,9 +198,9 @@ def test_a_server_of_something_else_is_not_reached(
 ) -> None:
     url, answer = stranger
     set_connection("aporia_default", conn_type="aporia", host=url, password="some-token")
-    reached, told = AporiaHook().test_connection()
+    reached, message_shown = AporiaHook().test_connection()
     assert not reached
-    assert told == (
+    assert message_shown == (
         f"{url} is not a protocol server: it responds to GET /v1beta/capabilities/ {answer}. "
         "Check host and port"
     )
@@ -207,10 +209,10 @@ def test_a_server_of_something_else_is_not_reached(
 def test_nobody_listening_is_told_once(set_connection: Callable[..., None]) -> None:
     url = f"http://127.0.0.1:{servers.free_port()}"
     set_connection("aporia_default", conn_type="aporia", host=url, password="some-token")
-    reached, told = AporiaHook().test_connection()
+    reached, message_shown = AporiaHook().test_connection()
     assert not reached
-    assert url in told
-    assert "Tried once" in told
+    assert url in message_shown
+    assert "Tried once" in message_shown
 
 
 @pytest.mark.parametrize("with_port", [True, False])
@@ -224,8 +226,10 @@ def test_a_host_without_a_scheme_is_https_and_a_server_without_tls_is_told(
     with AporiaHook().get_conn() as api, pytest.raises(AporiaError) as failure:
         api.create_model(Model(id="m", name="M"))
     assert not isinstance(failure.value, TransientError)
-    told = f"https://{host}:{port} does not respond with TLS. If the server uses plain HTTP, write {url}"
-    assert told in failure.value.message
+    message_shown = (
+        f"https://{host}:{port} does not respond with TLS. If the server uses plain HTTP, write {url}"
+    )
+    assert message_shown in failure.value.message
 
 
 @pytest.mark.parametrize(

@@ -137,13 +137,13 @@ LISTED = Answer(200, {"environments": [{"id": "1", "name": "stage"}, {"id": "2",
 class TestIdentity:
     def test_our_server(self, client: Client) -> None:
         client.server.environment = OURS
-        told = identify(client, None)
-        assert told == f"{PRODUCT} 9.9, environment 'prod', which the token is for"
+        description = identify(client, None)
+        assert description == f"{PRODUCT} 9.9, environment 'prod', which the token is for"
         assert client.server.asked == []
 
     def test_another_server_of_the_protocol(self, client: Client) -> None:
-        told = identify(client, "stage", CAPABLE, NOT_THERE, NOT_THERE)
-        assert told == (
+        description = identify(client, "stage", CAPABLE, NOT_THERE, NOT_THERE)
+        assert description == (
             "a server of the protocol, environment 'stage', set in the connection; this server does not "
             "report the environment of the token"
         )
@@ -155,9 +155,9 @@ class TestIdentity:
 
     def test_another_server_that_lists_its_environments(self, client: Client) -> None:
         assert "lists" not in identify(client, "live", NOT_THERE, LISTED, NOT_THERE)
-        told = identify(client, None, NOT_THERE, LISTED, NOT_THERE)
-        assert "environment 'default', by default, since the connection sets none" in told
-        assert told.endswith("'default' is not among the environments it lists: stage, live")
+        description = identify(client, None, NOT_THERE, LISTED, NOT_THERE)
+        assert "environment 'default', by default, since the connection sets none" in description
+        assert description.endswith("'default' is not among the environments it lists: stage, live")
 
     @pytest.mark.parametrize(
         "script",

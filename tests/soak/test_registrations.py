@@ -91,9 +91,9 @@ def race_in(rounds: range, connect: Connect) -> Answers:
         return json.dumps(answers)
 
     found = defaultdict(list)
-    for told in run_at_once(run, RACERS):
-        assert told.startswith("["), f"{told}; seed {SEED}"
-        for round_, kind, *rest in json.loads(told):
+    for reported in run_at_once(run, RACERS):
+        assert reported.startswith("["), f"{reported}; seed {SEED}"
+        for round_, kind, *rest in json.loads(reported):
             found[round_, kind].append(tuple(rest))
     return dict(found)
 
@@ -112,16 +112,16 @@ def check(url: str, found: Answers) -> None:
     stored = rows(url)
     assert set(stored) == {(f"model{round_}", kind) for round_, kind in found}, f"seed {SEED}"
     for (round_, kind), answers in found.items():
-        told = f"{kind} of round {round_}: {answers}; seed {SEED}"
+        reported = f"{kind} of round {round_}: {answers}; seed {SEED}"
         (definition, key) = stored[f"model{round_}", kind]
-        assert len(answers) == RACERS, told
-        assert [which for which, status, _ in answers if status == "created"] == [definition], told
+        assert len(answers) == RACERS, reported
+        assert [which for which, status, _ in answers if status == "created"] == [definition], reported
         for which, status, rest in answers:
             if which == definition:
-                assert (status, rest) in (("created", key), ("unchanged", key)), told
+                assert (status, rest) in (("created", key), ("unchanged", key)), reported
             else:
-                assert status == "conflict", told
-                assert definition in rest, told
+                assert status == "conflict", reported
+                assert definition in rest, reported
 
 
 def rows(url: str) -> dict[tuple[str, str], tuple[str, str]]:
@@ -144,13 +144,13 @@ def rows(url: str) -> dict[tuple[str, str], tuple[str, str]]:
 
 def _definition(kind: str, registration: Any) -> str:
     """Which of the two it is."""
-    told = json.loads(registration) if isinstance(registration, str) else registration
+    reported = json.loads(registration) if isinstance(registration, str) else registration
     if kind == "model":
-        return str(told["name"].split()[1])
+        return str(reported["name"].split()[1])
     if kind == "version":
-        (feature,) = told["version_schema"]["features"]
+        (feature,) = reported["version_schema"]["features"]
         return str(feature)
-    return str(told["data_source"]["config"]["object_path"].split("/")[1])
+    return str(reported["data_source"]["config"]["object_path"].split("/")[1])
 
 
 def test_registrations_that_race(ready_url: str) -> None:
