@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -31,6 +32,7 @@ class Span:
     unit: str
 
     @classmethod
+    @lru_cache(1024)
     def of(cls, text: str) -> Span:
         """
         Parse a length of time.

@@ -10,7 +10,6 @@ from aporia_provider.backend.metrics.covariances import Covariances
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
 from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
 from aporia_provider.backend.metrics.periods import Split
-from aporia_provider.backend.metrics.state_selection import field_types
 from aporia_provider.backend.metrics.state_series import StatesSummary
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.segment_lookups import filter_name, filter_name_within
@@ -163,7 +162,7 @@ class CustomRequest:
 def _bound(name: str, code: str, version: VersionStates, role: str) -> MetricExpression:
     schema = version.schema
     try:
-        return bind(parse_metric(code), field_types(schema), schema.model_type, version.labelled(role))
+        return bind(parse_metric(code), version.field_types, schema.model_type, version.labelled(role))
     except CustomMetricError as error:
         raise ValidationError(
             f"Custom metric {name!r} cannot be computed for the {role} dataset of version {version.name!r}",

@@ -28,7 +28,7 @@ from aporia_provider.monitoring.profiles.plan import Bins, load_bins
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.nearest import nearest
 from aporia_provider.retention import Retention
-from aporia_provider.schema import VersionSchema
+from aporia_provider.schema import CATEGORIES, VersionSchema
 from aporia_provider.segment_values import SegmentValue, segment_text
 
 
@@ -129,6 +129,28 @@ class VersionStates:
     def schema(self) -> VersionSchema:
         """Return the schema of the version."""
         return VersionSchema.from_wire(self._row.registration)
+
+    @cached_property
+    def field_types(self) -> dict[str, str]:
+        """Return the types of fields and labels by key; that of a label is empty: it is not declared."""
+        types = {
+            f"{category}.{name}": field.type
+            for category in CATEGORIES
+            for name, field in self.schema.fields(category).items()
+        }
+        return {**types, **{f"labels.{name}": "" for name in self.schema.predictions}}
+
+    @cached_property
+    def _keys_by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key in self.field_types:
+            for name in {key, key.partition(".")[2]}:
+                found.setdefault(name, []).append(key)
+        return found
+
+    def fields_named(self, name: str) -> list[str]:
+        """Return the keys of the fields and labels with a name, which may be qualified."""
+        return self._keys_by_name.get(name, [])
 
     def bins(self, role: str, key: str) -> Bins | None:
         """Return the bins that the stored states of a dataset's field use."""

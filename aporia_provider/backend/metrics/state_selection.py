@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aporia_provider.backend.metrics.model_states import VersionStates
@@ -17,7 +17,7 @@ from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import shortened
 from aporia_provider.monitoring.statistics.row_metrics import ROW_METRICS
 from aporia_provider.nearest import nearest
-from aporia_provider.schema import CATEGORIES, VersionSchema
+from aporia_provider.schema import VersionSchema
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def select_states(metric: Metric, version: VersionStates) -> StateSelector:
             names = ", ".join(each.name for each in ROW_METRICS)
             raise ValidationError(f"Metric {name!r} requires a column; metrics without a column: {names}")
         return StateSelector(ROWS, None)
-    return _field(column, schema)
+    return _field(column, version)
 
 
 def _prediction(column: str | None, schema: VersionSchema) -> str:
@@ -70,10 +70,10 @@ def _prediction(column: str | None, schema: VersionSchema) -> str:
     return name
 
 
-def _field(column: str, schema: VersionSchema) -> StateSelector:
-    types = field_types(schema)
+def _field(column: str, version: VersionStates) -> StateSelector:
+    types = version.field_types
     for plain, inner in _readings(column):
-        declared = _declared(plain, types)
+        declared = _declared(version.fields_named(plain))
         if len(declared) > 1:
             raise ValidationError(f"{column!r} is the name of several fields: write {' or '.join(declared)}")
         if declared:
@@ -99,17 +99,6 @@ def _readings(column: str) -> Iterator[tuple[str, str | None]]:
             yield column[:place], column[place + 1 : -1]
 
 
-def _declared(name: str, keys: Iterable[str]) -> list[str]:
-    matching = [key for key in keys if name in (key, key.partition(".")[2])]
+def _declared(matching: Sequence[str]) -> Sequence[str]:
     # A label has the same name as its prediction, and requires the qualified name.
     return [key for key in matching if not key.startswith("labels.")] or matching
-
-
-def field_types(schema: VersionSchema) -> dict[str, str]:
-    """Return the types of fields and labels by key; that of a label is empty, since it is not declared."""
-    types = {
-        f"{category}.{name}": field.type
-        for category in CATEGORIES
-        for name, field in schema.fields(category).items()
-    }
-    return {**types, **{f"labels.{name}": "" for name in schema.predictions}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from aporia_provider.backend.monitors.verdict_store import (
     failed_verdicts,
     judged_windows,
     read_verdicts,
-    store_verdict,
+    store_verdicts,
 )
 from aporia_provider.backend.store.monitor_tables import (
     AlertEventRow,
@@ -56,6 +56,11 @@ class AlertGroup:
     segment: str
 
     @property
+    def place(self) -> tuple[int, str, str]:
+        """Key of the monitor, the version and the segment."""
+        return self.monitor.key, self.version, self.segment
+
+    @property
     def columns(self) -> dict[str, Any]:
         """Columns that are equal in the rows of the group's alerts."""
         return {"monitor_key": self.monitor.key, "version": self.version, "segment": self.segment}
@@ -63,34 +68,50 @@ class AlertGroup:
 
 def record_verdicts(
     session: Session,
-    monitor: MonitorRow,
-    windows: Iterable[WindowVerdict],
+    windows: Mapping[MonitorRow, Sequence[WindowVerdict]],
     now: datetime,
     version_keys: Mapping[str, int],
-) -> list[AlertRow]:
+) -> dict[int, list[AlertRow]]:
     """
-    Store the verdicts of a monitor, and open, continue or resolve its alerts.
+    Store the verdicts of monitors, and open, continue or resolve their alerts.
 
     The alerts depend only on the stored verdicts, so recording the same verdicts again changes nothing, and a
     window that is judged again changes its alert once.
 
-    :param session: Session of a transaction that has locked the row of the monitor.
-    :param monitor: The monitor.
-    :param windows: The verdicts.
+    :param session: Session of a transaction that has locked the rows of the monitors.
+    :param windows: The verdicts of each monitor.
     :param now: Time of the evaluation.
     :param version_keys: Keys of the versions by name.
-    :return: The alerts that have changed.
+    :return: The alerts that have changed, by key of the monitor.
     """
+    store_verdicts(session, windows, version_keys, now)
+    alerted = _alerted(session, [monitor.key for monitor in windows])
+    changed: dict[int, list[AlertRow]] = {}
+    for monitor, judged in windows.items():
+        for group, own in _groups(monitor, judged, version_keys).items():
+            # Without alerts, only a window that fails changes anything.
+            if group.place in alerted or any(window.outcome == "fail" for window in own):
+                update = _AlertUpdate(session, group, now)
+                changed.setdefault(monitor.key, []).extend(update.run(min(window.start for window in own)))
+    return changed
+
+
+def _groups(
+    monitor: MonitorRow, windows: Iterable[WindowVerdict], version_keys: Mapping[str, int]
+) -> dict[AlertGroup, list[WindowVerdict]]:
     groups: dict[AlertGroup, list[WindowVerdict]] = {}
     for window in windows:
         key = version_keys[window.model_version] if window.model_version else None
         group = AlertGroup(monitor, window.model_version or "", key, window.segment or "")
         groups.setdefault(group, []).append(window)
-        store_verdict(session, monitor, key, window, now)
-    changed: list[AlertRow] = []
-    for group, judged in groups.items():
-        changed += _AlertUpdate(session, group, now).run(min(window.start for window in judged))
-    return changed
+    return groups
+
+
+def _alerted(session: Session, monitor_keys: Collection[int]) -> set[tuple[int, str, str]]:
+    """Return the key of the monitor, the version and the segment of all alerts."""
+    row = AlertRow
+    query = select(row.monitor_key, row.version, row.segment).where(row.monitor_key.in_(monitor_keys))
+    return {(key, version, segment) for key, version, segment in session.execute(query.distinct())}
 
 
 class _AlertUpdate:

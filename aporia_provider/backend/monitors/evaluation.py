@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.monitors.alert_recording import record_verdicts
+from aporia_provider.backend.monitors.current_verdicts import CurrentVerdicts
 from aporia_provider.backend.monitors.measures import Measures
 from aporia_provider.backend.monitors.monitor_plan import (
     MonitorPlan,
@@ -22,14 +23,15 @@ from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.pending_windows import Limits, digest
 from aporia_provider.backend.monitors.targets import Targets
 from aporia_provider.backend.monitors.window_judge import JudgedVersion, WindowJudge
-from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.database import Database
-from aporia_provider.backend.store.monitor_tables import AlertRow, VerdictRow
+from aporia_provider.backend.store.monitor_tables import AlertRow
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.verdicts import OUTCOMES, WindowVerdict
 
 _MOST_VERDICTS = 50_000
 """Number of verdicts that are held in memory."""
+_RECORDED_AT_ONCE = 20
+"""Number of monitors whose verdicts are recorded in one transaction."""
 
 
 @dataclass
@@ -89,9 +91,9 @@ class Evaluation:
     """
     Evaluation of the monitors of a model.
 
-    Verdicts are computed in read transactions. Those of a monitor are recorded in one write transaction,
-    which locks the monitor first; what another evaluation has recorded, or was computed from states that have
-    been replaced since, is left out.
+    Verdicts are computed in read transactions. Those of a monitor are recorded in one write transaction, with
+    those of some others, which locks the monitors first; what another evaluation has recorded, or was
+    computed from states that have been replaced since, is left out.
 
     :param database: The database.
     :param environment: Environment of the model.
@@ -121,8 +123,7 @@ class Evaluation:
             with self._database.read_transaction() as session:
                 done = self._judge_some(session, waiting)
             waiting = waiting[len(done) :]
-            for report in done:
-                self._record(report)
+            self._record(done)
             reports += done
         return reports
 
@@ -141,55 +142,54 @@ class Evaluation:
         judge = WindowJudge(session, self._environment, targets, measures)
         return [MonitorReport(plan, [*judge.judged(plan)]) for plan in plans]
 
-    def _record(self, report: MonitorReport) -> None:
-        if not any(version.windows for version in report.judged):
-            return
-        monitor = report.plan.monitor
-        with self._database.write_transaction() as session:
-            locked = select(MonitorRow).where(MonitorRow.key == monitor.key).with_for_update()
-            row = session.scalar(locked)
-            if row is None or digest(row.registration) != digest(monitor.registration):
+    def _record(self, reports: Sequence[MonitorReport]) -> None:
+        """Record the verdicts of monitors, of some monitors in each transaction."""
+        judged = [report for report in reports if any(version.windows for version in report.judged)]
+        for start in range(0, len(judged), _RECORDED_AT_ONCE):
+            with self._database.write_transaction() as session:
+                self._record_some(session, judged[start : start + _RECORDED_AT_ONCE])
+
+    def _record_some(self, session: Session, reports: Sequence[MonitorReport]) -> None:
+        rows = _locked(session, [report.plan.monitor for report in reports])
+        for report in reports:
+            if report.plan.monitor.key not in rows:
                 report.judged = []
-                return
-            for version in report.judged:
-                version.windows = _still_valid(session, row, version)
-            changed = self._alerts(session, row, report.judged)
-            report.opened = [alert.id for alert in changed if alert.opened_at == self._now]
-            report.resolved = [
-                alert.id for alert in changed if alert.status == "resolved" and alert.resolved_at == self._now
-            ]
+        every = {report.plan.monitor.key: report.judged for report in reports}
+        current = CurrentVerdicts(session, every)
+        for key, versions in every.items():
+            for version in versions:
+                version.windows = current.of(key, version)
+        windows = {rows[key]: _verdicts(versions) for key, versions in every.items() if _verdicts(versions)}
+        changed = record_verdicts(session, windows, self._now, _version_keys(every.values()))
+        for report in reports:
+            self._report_alerts(report, changed.get(report.plan.monitor.key, []))
 
-    def _alerts(self, session: Session, row: MonitorRow, judged: Sequence[JudgedVersion]) -> list[AlertRow]:
-        keys = {
-            verdict.model_version: version.version_key
-            for version in judged
-            for _, verdict in version.windows
-            if verdict.model_version is not None and version.version_key is not None
-        }
-        windows = [verdict for version in judged for _, verdict in version.windows]
-        return record_verdicts(session, row, windows, self._now, keys) if windows else []
+    def _report_alerts(self, report: MonitorReport, changed: Sequence[AlertRow]) -> None:
+        report.opened = [alert.id for alert in changed if alert.opened_at == self._now]
+        report.resolved = [
+            alert.id for alert in changed if alert.status == "resolved" and alert.resolved_at == self._now
+        ]
 
 
-def _still_valid(
-    session: Session, row: MonitorRow, version: JudgedVersion
-) -> list[tuple[Window, WindowVerdict]]:
-    """
-    Return the verdicts whose inputs are still the current ones, and that have not been recorded.
+def _locked(session: Session, monitors: Sequence[StoredMonitor]) -> dict[int, MonitorRow]:
+    """Lock the rows of monitors, and return those whose configuration has not been changed."""
+    judged = {monitor.key: monitor for monitor in monitors}
+    # All transactions lock them in one order, so that none waits for another that waits for it.
+    query = select(MonitorRow).where(MonitorRow.key.in_(judged)).order_by(MonitorRow.key)
+    rows = session.scalars(query.with_for_update())
+    return {row.key: row for row in rows if digest(row.registration) == digest(judged[row.key].registration)}
 
-    If a sync has replaced states since, the evaluation after that sync judges the window.
-    """
-    if not version.windows:
-        return []
-    first = version.windows[0]
-    inputs = version.inputs.again(session, first[0].start)
-    name, segment = first[1].model_version or "", first[1].segment or ""
-    query = select(VerdictRow.start, VerdictRow.inputs).filter_by(
-        monitor_key=row.key, version=name, segment=segment
-    )
-    rows = session.execute(query.where(VerdictRow.start >= first[0].start))
-    stored = dict(iter(rows))
-    return [
-        (window, verdict)
-        for window, verdict in version.windows
-        if stored.get(window.start) != verdict.inputs and inputs.of(window) == verdict.inputs
-    ]
+
+def _verdicts(versions: Sequence[JudgedVersion]) -> list[WindowVerdict]:
+    return [verdict for version in versions for _, verdict in version.windows]
+
+
+def _version_keys(judged: Iterable[Sequence[JudgedVersion]]) -> dict[str, int]:
+    """Return the keys of the versions by name."""
+    return {
+        verdict.model_version: version.version_key
+        for versions in judged
+        for version in versions
+        for _, verdict in version.windows
+        if verdict.model_version is not None and version.version_key is not None
+    }

@@ -12,6 +12,7 @@ from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC, Custom
 from aporia_provider.backend.metrics.metric_request import MetricRequest
 from aporia_provider.backend.metrics.model_states import StatesTerm
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
+from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.store.buckets import Range
@@ -21,12 +22,15 @@ from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, MetricParameters, TimeRange
 from aporia_provider.monitor_configuration.parts import MetricChoice
 from aporia_provider.monitoring.catalogue import metric_kinds
+from aporia_provider.monitoring.confidence.quantiles import CONFIDENCE
 from aporia_provider.monitoring.custom_metrics import parse_metric
+from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from aporia_provider.segment_values import SegmentValue
 
 METRIC_NAMES: Mapping[str, str] = {"histogram": "drift_score", "missing": "missing_count"}
 """Metrics of the protocol that have another name in the catalogue."""
 _SUMS = frozenset(("count", "sum", "absolute_sum", "squared_sum", "absolute_error_sum", "squared_error_sum"))
+_STATISTICS = frozenset(("rows", "statistic"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -99,15 +103,15 @@ class Measures:
     cache: dict[Any, Any] = field(default_factory=dict)
     """Other values that several monitors have in common."""
 
-    def kinds(self, version: MonitoredVersion, question: Question) -> set[Any]:
+    def kinds(self, version: MonitoredVersion, question: Question) -> frozenset[Any]:
         """
         Return the kinds of a metric.
 
         :raises aporia_provider.errors.ValidationError: if it does not exist for the type of the model.
         """
         if question.metric == CUSTOM_METRIC:
-            return set()
-        return set(metric_kinds(question.metric, version.schema.model_type))
+            return frozenset()
+        return _kinds(question.metric, version.schema.model_type)
 
     def code(self, question: Question) -> str | None:
         """
@@ -152,6 +156,7 @@ class Measures:
         *,
         role: str = SERVING,
         baseline: BaselineData | None = None,
+        interval: bool = True,
     ) -> MetricResult:
         """
         Return the result of a metric; if it cannot be computed, it is undefined and has a reason.
@@ -162,11 +167,14 @@ class Measures:
         :param within: Range of the data; None for all rows.
         :param role: Role of the dataset.
         :param baseline: Baseline of a distance.
+        :param interval: Whether its interval is needed. Without, it is computed faster.
         """
-        key = id(version), question, column, within, role, baseline
+        key = id(version), question, column, within, role, baseline, interval
         if key not in self._results:
             try:
-                found = self._computed(version, question, column, within or (None, None), role, baseline)
+                found = self._computed(
+                    version, question, column, within or (None, None), role, baseline, interval
+                )
             except AporiaError as error:
                 found = MetricResult(None, "undefined", reason=error.message)
             self._results[key] = found
@@ -180,12 +188,42 @@ class Measures:
         within: Range,
         role: str,
         baseline: BaselineData | None,
+        interval: bool,
     ) -> MetricResult:
         metric = _metric(question, column, role, baseline)
         if question.metric == CUSTOM_METRIC:
             return self._custom(version, metric, within)
         selector = self.selector(version, question, column)
+        key = StatesKey(role, selector.key, within)
+        found = self._statistic(version, question, selector, key, interval)
+        if found is not None:
+            return found
         return MetricRequest(self.model, metric, None, within, version, selector).result(within)
+
+    def _statistic(
+        self,
+        version: MonitoredVersion,
+        question: Question,
+        selector: StateSelector,
+        key: StatesKey,
+        interval: bool,
+    ) -> MetricResult | None:
+        """
+        Return a statistic of a field that has states; None for anything else.
+
+        This is what a request would return. There is one for each field and part of a history, so requests
+        would take most of the time of an evaluation.
+        """
+        parameters = dict(question.parameters)
+        is_plain = self.kinds(version, question) <= _STATISTICS and "value" not in parameters
+        if not is_plain or not selector.type or version.dropped(key):
+            return None
+        state = version.merged(key)
+        if state is None:
+            return None
+        bins, confidence = version.bins(key.role, selector.key), CONFIDENCE if interval else None
+        given = StatisticParameters(bins, parameters.get("quantile"), confidence=confidence)
+        return statistic(question.metric, selector.type_of(state), state, given)
 
     def _custom(self, version: MonitoredVersion, metric: Metric, within: Range) -> MetricResult:
         def request(wanted: Metric) -> MetricRequest:
@@ -198,6 +236,11 @@ class Measures:
         datasets = metric.datasets.model_copy(update={"data": data})
         named = metric.model_copy(update={"datasets": datasets})
         return CustomRequest.made(self.model, named, request).result(within)
+
+
+@lru_cache(1024)
+def _kinds(metric: str, model_type: str) -> frozenset[Any]:
+    return frozenset(metric_kinds(metric, model_type))
 
 
 @lru_cache(4096)

@@ -15,6 +15,7 @@ from aporia_provider.backend.monitors.fields import Subject, subjects_of
 from aporia_provider.backend.monitors.judging.drift import is_by_history
 from aporia_provider.backend.monitors.measures import Measures, Question
 from aporia_provider.backend.monitors.pending_windows import (
+    ChangesRead,
     Inputs,
     Judged,
     Limits,
@@ -29,7 +30,6 @@ from aporia_provider.backend.monitors.pending_windows import (
 from aporia_provider.backend.monitors.targets import Target, Targets
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.monitors.windows import HISTORY, Window, WindowPlan
-from aporia_provider.backend.store.bucket_changes import BucketChanges
 from aporia_provider.backend.store.segment_keys import segment_parts
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.store.tables import MonitorRow
@@ -39,7 +39,6 @@ from aporia_provider.monitor_configuration.logic_rules import DriftRule, SeriesR
 from aporia_provider.monitor_configuration.parts import TRAINING
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS, ROWS
 
-_MARGIN = 31 * 86_400
 _SPECIAL = ("last_version_creation", "min_max", "unique_values", "custom_metric", "code")
 """Metrics that rules compute themselves."""
 
@@ -142,7 +141,7 @@ class Planner:
 
     def __init__(self, session: Session, targets: Targets, measures: Measures, limits: Limits) -> None:
         self._session, self._targets, self._measures, self._limits = session, targets, measures, limits
-        self._changes: dict[tuple[int, str], BucketChanges] = {}
+        self._changes = ChangesRead(session)
 
     def plan(self, monitor: StoredMonitor) -> MonitorPlan:
         """Return the plan of a monitor; problems are part of it."""
@@ -197,9 +196,7 @@ class Planner:
             uris = {table.dataset_key: table.uri for table in tables}
             return TableInputs.read(self._session, uris, constant)
         stored = [*parts, *self._segment_parts(configuration, target, parts)]
-        changes = [
-            self._bucket_changes(key, part, since) for key in target.data.dataset_keys for part in stored
-        ]
+        changes = [self._changes.of(key, part, since) for key in target.data.dataset_keys for part in stored]
         return Inputs(changes, constant)
 
     def _segment_parts(
@@ -210,14 +207,6 @@ class Planner:
         terms = [of_target, *self._measures.filters(Question.of(configuration.metric), of_target)]
         keys = dict.fromkeys(term.segment.key for term in terms if term is not None)
         return [part for key in keys for part in segment_parts(key, parts)]
-
-    def _bucket_changes(self, dataset_key: int, part: str, since: int) -> BucketChanges:
-        known = self._changes.get((dataset_key, part))
-        if known is None or known.start > since:
-            # Other monitors may have longer windows.
-            known = BucketChanges(self._session, dataset_key, part, since - _MARGIN)
-            self._changes[dataset_key, part] = known
-        return known
 
     def _constant(self, monitor: StoredMonitor, configuration: MonitorConfiguration, target: Target) -> str:
         text = digest(monitor.registration)

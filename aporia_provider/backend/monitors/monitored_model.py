@@ -107,13 +107,16 @@ class MonitoredModel(ModelStates):
     def __init__(self, session: Session, environment: str, model_id: str) -> None:
         super().__init__(session, environment, model_id)
         self.row = self._model
-        self._monitored: dict[str, MonitoredVersion] = {}
+        self._monitored: dict[str | None, MonitoredVersion] = {}
         self._union: UnionOfVersions | None = None
 
     def version(self, name: str | None) -> MonitoredVersion:
         """Return a version; without a name, the latest one."""
-        row = self._find(name)
-        return self._monitored.setdefault(row.name, MonitoredVersion(self._session, row, self.retention))
+        if name not in self._monitored:
+            row = self._find(name)
+            found = self._monitored.get(row.name) or MonitoredVersion(self._session, row, self.retention)
+            self._monitored |= {name: found, row.name: found}
+        return self._monitored[name]
 
     def baseline_term(self, configuration: MonitorConfiguration) -> StatesTerm | None:
         """

@@ -21,6 +21,8 @@ from aporia_provider.backend.store.monitor_tables import VerdictRow
 MAX_WINDOWS = 100
 """Maximum number of windows of a version that an evaluation judges."""
 
+_MARGIN = 31 * 86_400
+
 # Increase it whenever the same states result in different verdicts.
 _RULES_VERSION = 1
 
@@ -51,6 +53,27 @@ class Limits:
     end: int | None = None
 
 
+class ChangesRead:
+    """
+    Numbers of changes of buckets, each part of a dataset read once.
+
+    :param session: A session with a transaction.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._read: dict[tuple[int, str], BucketChanges] = {}
+
+    def of(self, dataset_key: int, part: str, start: int) -> BucketChanges:
+        """Return the changes of a part of a dataset since a time, or an earlier one."""
+        known = self._read.get((dataset_key, part))
+        if known is None or known.start > start:
+            # Others may need earlier ones.
+            known = BucketChanges(self.session, dataset_key, part, start - _MARGIN)
+            self._read[dataset_key, part] = known
+        return known
+
+
 class Inputs:
     """
     Texts that identify what verdicts were computed from.
@@ -62,14 +85,15 @@ class Inputs:
     def __init__(self, changes: Sequence[BucketChanges], constant: str) -> None:
         self._changes, self._constant = changes, constant
 
-    def again(self, session: Session, start: int) -> Inputs:
+    def again(self, changes: ChangesRead, start: int) -> Inputs:
         """
         Read the inputs again.
 
-        :param session: Another session.
+        :param changes: Changes that are read in another transaction.
         :param start: Start of the first window.
         """
-        return Inputs([each.again(session, start) for each in self._changes], self._constant)
+        found = [changes.of(each.dataset_key, each.part, start) for each in self._changes]
+        return Inputs(found, self._constant)
 
     def of(self, window: Window) -> str:
         """Return the text of a window."""
@@ -97,9 +121,9 @@ class TableInputs(Inputs):
         histories = [stored[key] for key, uri in uris.items() if key in stored and stored[key].uri == uri]
         return cls(histories, uris, constant)
 
-    def again(self, session: Session, start: int) -> TableInputs:
+    def again(self, changes: ChangesRead, start: int) -> TableInputs:
         """See :meth:`Inputs.again`."""
-        return TableInputs.read(session, self._uris, self._constant)
+        return TableInputs.read(changes.session, self._uris, self._constant)
 
     def of(self, window: Window) -> str:
         """Return the text of a window: its last commits, and whether the logs were read after it."""

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.monitors.incidents import JudgedWindow
-from aporia_provider.backend.store.lookups import upsert
+from aporia_provider.backend.store.lookups import upsert_all
 from aporia_provider.backend.store.monitor_tables import VerdictRow
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.verdicts import Outcome, WindowVerdict
@@ -19,25 +19,40 @@ ROWS = ""
 """Field of a verdict on rows, and of the alerts on all fields of a monitor."""
 
 
-def store_verdict(
-    session: Session, monitor: MonitorRow, version_key: int | None, window: WindowVerdict, now: datetime
+_KEY = ("monitor_key", "version", "segment", "start")
+
+
+def store_verdicts(
+    session: Session,
+    windows: Mapping[MonitorRow, Sequence[WindowVerdict]],
+    version_keys: Mapping[str, int],
+    now: datetime,
 ) -> None:
-    """Store the verdict of a monitor on a window, replacing the stored one."""
-    key = {
-        "monitor_key": monitor.key,
-        "version": window.model_version or "",
-        "segment": window.segment or "",
-        "start": window.start,
-    }
-    values = {
-        "version_key": version_key,
-        "end": window.end,
-        "outcome": window.outcome,
-        "inputs": window.inputs,
-        "judged_at": now,
-        "findings": _findings(window),
-    }
-    upsert(session, VerdictRow, key, values)
+    """
+    Store the verdicts of monitors on windows, replacing the stored ones.
+
+    :param session: A session with a transaction.
+    :param windows: The verdicts of each monitor.
+    :param version_keys: Keys of the versions by name.
+    :param now: Time of the evaluation.
+    """
+    rows = [
+        {
+            "monitor_key": monitor.key,
+            "version": window.model_version or "",
+            "segment": window.segment or "",
+            "start": window.start,
+            "version_key": version_keys[window.model_version] if window.model_version else None,
+            "end": window.end,
+            "outcome": window.outcome,
+            "inputs": window.inputs,
+            "judged_at": now,
+            "findings": _findings(window),
+        }
+        for monitor, judged in windows.items()
+        for window in judged
+    ]
+    upsert_all(session, VerdictRow, _KEY, rows)
 
 
 def read_verdicts(

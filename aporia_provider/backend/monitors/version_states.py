@@ -26,6 +26,7 @@ from aporia_provider.backend.store.retention_cutoffs import (
 from aporia_provider.backend.store.state_blocks import DAY_SECONDS, span_range
 from aporia_provider.backend.store.sync_tables import DAY
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
+from aporia_provider.monitoring.states.state import State
 from aporia_provider.retention import Retention
 
 
@@ -200,6 +201,13 @@ class MonitoredVersion(VersionStates):
         if not key.spans or len(states) < 2:
             return Series(states)
         return Series([(states[0][0], total(state for _, state in states))], [states[-1][0]])
+
+    def merged(self, key: StatesKey) -> State | None:
+        """Return the sum of the states in a range; None if it has no rows."""
+        known = self._known(key) if key not in self._merged and key not in self._ranges else None
+        if known is not None and len(states := known.within(key.within)) < 2:
+            self._merged[key] = states[0][1] if states else None
+        return super().merged(key)
 
     def summary(self, key: StatesKey) -> StatesSummary:
         """Return a summary of states, which are read if they have not been."""

@@ -47,13 +47,9 @@ class BucketChanges:
         row = BucketChangeRow
         query = select(row.bucket, row.changes).filter_by(dataset_key=dataset_key, part=part)
         found = session.execute(query.where(row.bucket >= start).order_by(row.bucket)).all()
-        self.start, self._key, self._part = start, dataset_key, part
+        self.start, self.dataset_key, self.part = start, dataset_key, part
         self._buckets = [bucket for bucket, _ in found]
         self._sums = [0, *accumulate(changes for _, changes in found)]
-
-    def again(self, session: Session, start: int) -> BucketChanges:
-        """Read the numbers of the same part from another session."""
-        return BucketChanges(session, self._key, self._part, start)
 
     def within(self, start: int, end: int) -> str:
         """Return a text that differs if a bucket in a range has changed: their number and that of changes."""

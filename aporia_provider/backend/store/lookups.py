@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -48,6 +48,24 @@ def upsert(session: Session, table: type[Base], key: Mapping[str, Any], values: 
     """Insert a row, or update ``values`` of the existing row that has the key."""
     statement = insert(session, table).values(**key, **values)
     session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
+
+
+def upsert_all(
+    session: Session, table: type[Base], key: Collection[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """
+    Insert rows, or update the existing rows that have their keys.
+
+    :param key: Names of the columns of a unique constraint.
+    :param rows: Values by name of the column; all rows have the same columns.
+    """
+    if not rows:
+        return
+    statement = insert(session, table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_=changed), [dict(row) for row in rows]
+    )
 
 
 def insert(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:

@@ -90,6 +90,17 @@ class NumericBins:
         starts = (0, *(index + 1 for index in self.coarse), len(self.edges) + 1)
         return tuple(sum(counts[start:end]) for start, end in pairwise(starts))
 
+    def coarsened(self, rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+        """
+        Return the counts of the coarse bins of several histograms, one row for each, see :meth:`coarsen`.
+
+        :param rows: For each histogram, one count for each bin.
+        :raises ValueError: if the number of counts is wrong.
+        """
+        counts = np.array(rows, dtype=np.int64).reshape(len(rows), len(self.edges) + 1)
+        found: NDArray[np.int64] = np.add.reduceat(counts, [0, *(i + 1 for i in self.coarse)], axis=1)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form for the database."""
         edges, coarse = list(self.edges), list(self.coarse)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import FieldStatistic
@@ -32,6 +34,7 @@ def statistic(name: str, type_: str, state: State, parameters: StatisticParamete
     return result
 
 
+@lru_cache(1024)
 def find_statistic(name: str, type_: str) -> FieldStatistic:
     """
     Return a statistic of a type, by name.

@@ -75,14 +75,12 @@ def _of_squares(make: Callable[[NumericState, NumericBins | None], Any]) -> Stat
 def _mean(state: NumericState, parameters: StatisticParameters) -> MetricResult:
     if not state.finite:
         return undefined("there are no values")
-    mean, bins = state.total / state.finite, parameters.bins
+    mean, confidence = state.total / state.finite, parameters.confidence
     result = number_result(mean, state.finite)
-    spread = accurate_variance(state, bins, less=1)
-    if spread is None:
+    spread = None if confidence is None else accurate_variance(state, parameters.bins, less=1)
+    if spread is None or confidence is None:
         return result
-    return with_interval(
-        result, error_interval(mean, spread / state.finite, state.finite, parameters.confidence)
-    )
+    return with_interval(result, error_interval(mean, spread / state.finite, state.finite, confidence))
 
 
 def _quantile(state: NumericState, parameters: StatisticParameters) -> MetricResult:

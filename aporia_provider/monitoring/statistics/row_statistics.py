@@ -23,13 +23,13 @@ class StatisticParameters:
     :param bins: Bins of the state.
     :param quantile: For ``quantile``, the probability, from 0 to 1.
     :param value: For ``value_count``, the value.
-    :param confidence: Probability that the interval contains the number.
+    :param confidence: Probability that the interval contains the number; None for no interval.
     """
 
     bins: Any = None
     quantile: float | None = None
     value: str | None = None
-    confidence: float = CONFIDENCE
+    confidence: float | None = CONFIDENCE
 
 
 Statistic = Callable[[Any, StatisticParameters], MetricResult]
@@ -47,9 +47,11 @@ def share(part: Callable[[Any], int]) -> Statistic:
     def of_state(state: Any, parameters: StatisticParameters) -> MetricResult:
         if not state.rows:
             return undefined("there are no rows")
-        count = part(state)
-        interval = wilson(count / state.rows, state.rows, normal_quantile(parameters.confidence))
-        return with_interval(MetricResult(count / state.rows, samples=state.rows), interval)
+        result = MetricResult(part(state) / state.rows, samples=state.rows)
+        if parameters.confidence is None:
+            return result
+        z = normal_quantile(parameters.confidence)
+        return with_interval(result, wilson(result.value, state.rows, z))
 
     return of_state
 

@@ -64,7 +64,7 @@ class MonitoredModel:
             query = select(MonitorRow).filter_by(id=self.monitor_id).with_for_update()
             monitor = session.scalars(query).one()
             keys = {row.name: row.key for row in session.scalars(select(VersionRow))}
-            record_verdicts(session, monitor, windows, now, keys)
+            record_verdicts(session, {monitor: windows}, now, keys)
 
     @property
     def alerts(self) -> list[Alert]:

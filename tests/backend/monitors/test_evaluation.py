@@ -202,6 +202,7 @@ def test_an_evaluation_that_fails_halfway_is_continued(
         return found
 
     with monkeypatch.context() as patched:
+        patched.setattr(evaluation, "_RECORDED_AT_ONCE", 1)
         patched.setattr(evaluation, "record_verdicts", crash)
         with pytest.raises(OSError, match="ends"):
             model.evaluate(DAY)

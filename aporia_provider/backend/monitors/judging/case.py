@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from aporia_provider.backend.monitors.fields import Subject
@@ -53,12 +54,12 @@ class Case:
         """The rule of the monitor."""
         return self.configuration.rule
 
-    @property
+    @cached_property
     def baseline_version(self) -> MonitoredVersion:
         """The version with the rows of the baseline."""
         return self.measures.model.baseline(self.configuration, self.version)
 
-    @property
+    @cached_property
     def baseline_data(self) -> BaselineData | None:
         """
         The data of the baseline; None if there is none.
@@ -75,7 +76,7 @@ class Case:
         start = within[0] if self.first is None else max(within[0], self.first)
         return BaselineData("serving", (start, within[1]), *rows) if start < within[1] else None
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """Number by which a value of the baseline is multiplied: for sums, the ratio of the lengths."""
         baseline = self.baseline_data

@@ -116,8 +116,7 @@ def _counts(
 ) -> NDArray[np.int64]:
     key = id(version), name, tuple(windows)
     if key not in case.measures.cache:
-        found = [bin_counts(version, name, *window) for window in windows]
-        case.measures.cache[key] = np.array(found, dtype=np.int64)
+        case.measures.cache[key] = bin_counts(version, name, windows)
     counts: NDArray[np.int64] = case.measures.cache[key]
     return counts
 

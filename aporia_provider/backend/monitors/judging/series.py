@@ -176,7 +176,8 @@ def _past(case: Case, subject: Subject) -> list[tuple[tuple[int, int], MetricRes
         if case.first is not None and part[0] >= case.first
     ]
     results = [
-        (part, case.measures.result(case.version, case.question, subject.field, part)) for part in parts
+        (part, case.measures.result(case.version, case.question, subject.field, part, interval=False))
+        for part in parts
     ]
     return _without_trailing_zeros(case, results)
 
