@@ -13,6 +13,7 @@ from aporia_provider.backend.freshness.connected_tables import connected_tables
 from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC
 from aporia_provider.backend.monitors.fields import Subject, subjects_of
 from aporia_provider.backend.monitors.judging.drift import is_by_history
+from aporia_provider.backend.monitors.judging.mean_changes import is_of_mean, sequence_start
 from aporia_provider.backend.monitors.measures import Measures, Question
 from aporia_provider.backend.monitors.pending_windows import (
     ChangesRead,
@@ -282,7 +283,7 @@ class Planner:
         version: PlannedVersion,
     ) -> None:
         """Add the states that a version is judged from; training data is read."""
-        keys, ends = self._keys(configuration, version), _extent(configuration, plan.windows, version.windows)
+        keys, ends = self._keys(configuration, version), _extent(configuration, plan.windows, version)
         for rows in version.together:
             target = replace(version.target, version=rows)
             entry = needed.setdefault(id(rows), (target, {ROWS}, []))
@@ -312,13 +313,17 @@ def _reads_states(configuration: MonitorConfiguration) -> bool:
     return configuration.unsupported is None and not configuration.is_of_tables
 
 
-def _extent(configuration: MonitorConfiguration, plan: WindowPlan, windows: list[Window]) -> list[int]:
-    """Return the ends of the range of serving data that windows are judged from."""
+def _extent(configuration: MonitorConfiguration, plan: WindowPlan, version: PlannedVersion) -> list[int]:
+    """Return the ends of the range of serving data that the windows of a version are judged from."""
+    windows, data = version.windows, version.target.data
     first = plan.baseline(windows[0]) or (windows[0].start, windows[0].end)
     start, rule = min(first[0], windows[0].start), configuration.rule
     if isinstance(rule, DriftRule) and is_by_history(rule):
         for _ in range(HISTORY):
             start = configuration.focal.period.before(start)
-    if isinstance(rule, SeriesRule) and plan.baseline(windows[0]):
+    if is_of_mean(configuration, version.target.version.schema.model_type):
+        if data.first is not None and data.first < windows[0].start:
+            start = min(start, sequence_start(data.first, windows[0].end, plan.step))
+    elif isinstance(rule, SeriesRule) and plan.baseline(windows[0]):
         start = min(start, plan.parts(windows[0], HISTORY)[0][0])
     return [start, max(windows[-1].end, first[1])]

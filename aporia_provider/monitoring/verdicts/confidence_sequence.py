@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final, Literal
 
@@ -16,7 +14,6 @@ Direction = Literal["decrease", "increase", "both"]
 
 _FEWEST: Final = 30  # Values from which on a mean is nearly normal.
 _POWER: Final = 0.8
-_BETWEEN_STARTS: Final = 7  # Number of buckets.
 _BEST_AT: Final = 2000.0  # Number of values at which the interval is the narrowest in relation to its number.
 
 
@@ -67,39 +64,6 @@ class MeanSums:
         )
 
 
-def judge_mean_of_buckets(
-    buckets: Sequence[MeanSums],
-    baseline: MeanSums,
-    *,
-    buckets_a_year: float,
-    alpha: float = 0.05,
-    direction: Direction = "both",
-) -> MeanVerdict:
-    """
-    Judge whether a mean has differed from the baseline's since any time, however often it is evaluated.
-
-    The mean of all buckets hardly changes if there are many before a change. So it is judged with one half of
-    ``alpha``; the other half is for the means since every seventh bucket.
-
-    :param buckets: Sums of the buckets since the model version is in use, from the oldest to the newest.
-    :param baseline: Sums of the baseline.
-    :param buckets_a_year: Number of buckets in a year.
-    :param alpha: Probability of a false alarm in a year, over all evaluations together.
-    :param direction: Which change is harmful.
-    :return: The verdict on the mean that changed most clearly; on the mean of all buckets if none changed.
-    """
-    starts_a_year = max(1, math.ceil(buckets_a_year / _BETWEEN_STARTS))
-    since = list(accumulate(reversed(buckets)))[::-1] or [MeanSums(0.0, 0.0, 0)]
-    verdicts = []
-    for start in range(0, len(since), _BETWEEN_STARTS):
-        share = alpha / 2 if start == 0 else alpha / 2 / starts_a_year
-        verdicts.append(
-            replace(_judged(since[start], baseline, share, direction), buckets=len(buckets) - start)
-        )
-    failed = [verdict for verdict in verdicts if verdict.outcome == "fail"]
-    return max(failed, key=_clarity) if failed else verdicts[0]
-
-
 def judge_mean(
     total: float,
     total_of_squares: float,
@@ -128,19 +92,39 @@ def judge_mean(
     :param direction: Which change is harmful.
     """
     baseline = MeanSums(baseline_total, baseline_total_of_squares, baseline_count)
-    return _judged(MeanSums(total, total_of_squares, count), baseline, alpha, direction)
+    return judge_sums(MeanSums(total, total_of_squares, count), baseline, alpha=alpha, direction=direction)
 
 
-def _judged(current: MeanSums, baseline: MeanSums, alpha: float, direction: Direction) -> MeanVerdict:
+def judge_sums(
+    current: MeanSums,
+    baseline: MeanSums,
+    *,
+    alpha: float = 0.05,
+    direction: Direction = "both",
+    looks: int | None = None,
+) -> MeanVerdict:
+    """
+    Judge whether a mean differs from that of its baseline.
+
+    :param current: Sums of the values.
+    :param baseline: Sums of the baseline.
+    :param alpha: Probability of a false alarm, over all looks together.
+    :param direction: Which change is harmful.
+    :param looks: Number of looks, each at other values, among which ``alpha`` is divided. Default: any number
+        of looks at more and more values, see :func:`judge_mean`.
+    """
     if min(current.count, baseline.count) < _FEWEST:
         counts = f"there are {current.count} values, and {baseline.count} in the baseline"
         reason = f"{counts}; {_FEWEST} are required"
         return MeanVerdict("insufficient", None, None, None, None, reason)
-    squares = _squared_deviations(current) + _squared_deviations(baseline)
-    deviation = math.sqrt(squares / (current.count + baseline.count - 2))
+    deviation = _deviation(current, baseline)
     information = 1 / (1 / current.count + 1 / baseline.count)
     difference = current.total / current.count - baseline.total / baseline.count
-    radius = deviation * _radius(information, alpha, direction)
+    if looks is None:
+        radius = deviation * _radius(information, alpha, direction)
+    else:
+        sides = 2 if direction == "both" else 1
+        radius = deviation * NormalDist().inv_cdf(1 - alpha / looks / sides) / math.sqrt(information)
     low = -math.inf if direction == "decrease" else difference - radius
     high = math.inf if direction == "increase" else difference + radius
     detectable = radius + deviation * NormalDist().inv_cdf(_POWER) / math.sqrt(information)
@@ -148,15 +132,23 @@ def _judged(current: MeanSums, baseline: MeanSums, alpha: float, direction: Dire
     return MeanVerdict(outcome, difference, low, high, detectable)
 
 
+def mean_difference(current: MeanSums, baseline: MeanSums) -> tuple[float, float] | None:
+    """Return the difference of two means and its standard error; None if one has too few values."""
+    if min(current.count, baseline.count) < _FEWEST:
+        return None
+    difference = current.total / current.count - baseline.total / baseline.count
+    error = math.sqrt(1 / current.count + 1 / baseline.count)
+    return difference, _deviation(current, baseline) * error
+
+
+def _deviation(current: MeanSums, baseline: MeanSums) -> float:
+    """Return the standard deviation of the values, about the means of both."""
+    squares = _squared_deviations(current) + _squared_deviations(baseline)
+    return math.sqrt(squares / (current.count + baseline.count - 2))
+
+
 def _squared_deviations(sums: MeanSums) -> float:
     return max(0.0, sums.total_of_squares - sums.total**2 / sums.count)
-
-
-def _clarity(verdict: MeanVerdict) -> float:
-    """Return the distance of the interval from zero, in relation to its half width."""
-    difference, low, high = verdict.difference or 0.0, verdict.low or 0.0, verdict.high or 0.0
-    bound = low if difference > 0 else high
-    return abs(bound) / max(abs(difference - bound), math.ulp(1.0))
 
 
 def _radius(information: float, alpha: float, direction: Direction) -> float:

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from aporia_provider.monitoring.verdicts.confidence_sequence import (
-    MeanSums,
     MeanVerdict,
     judge_mean,
-    judge_mean_of_buckets,
 )
 
 LABELS, DAYS, BASELINE = 500, 365, 20_000
@@ -48,39 +46,6 @@ def test_a_drop_of_two_points_is_found_in_a_week() -> None:
     assert np.median(list(_alarms(rng.binomial(LABELS, 0.88, (100, 40)), baseline))) <= 7
 
 
-@pytest.mark.slow
-def test_a_late_drop_is_found_in_about_two_weeks() -> None:
-    """The mean of all labels would find it after about two months. The median of many streams is 13 days."""
-    rng = np.random.default_rng(6)
-    base = MeanSums(0.9 * BASELINE, 0.9 * BASELINE, BASELINE)
-    delays = []
-    for _ in range(60):
-        right = np.concatenate([rng.binomial(LABELS, 0.9, 100), rng.binomial(LABELS, 0.88, 60)])
-        days = [MeanSums(r, r, LABELS) for r in right.tolist()]
-        judged = (
-            judge_mean_of_buckets(days[: 100 + d], base, buckets_a_year=365.25, direction="decrease")
-            for d in range(61)
-        )
-        delays.append(next(day for day, verdict in enumerate(judged) if verdict.outcome == "fail"))
-    assert 0 < np.median(delays) <= 17
-
-
-@pytest.mark.slow
-def test_the_probability_of_an_alarm_is_shared_by_all_starts() -> None:
-    """With ``alpha`` for the mean since each of them, 35 of these streams would have an alarm."""
-    rng = np.random.default_rng(7)
-    base = MeanSums(0.9 * BASELINE, 0.9 * BASELINE, BASELINE)
-    alarmed = 0
-    for right in rng.binomial(LABELS, 0.9, (40, DAYS)).tolist():
-        days = [MeanSums(r, r, LABELS) for r in right]
-        looks = (
-            judge_mean_of_buckets(days[:d], base, buckets_a_year=365.25, alpha=0.5)
-            for d in range(7, DAYS + 1, 14)
-        )
-        alarmed += any(verdict.outcome == "fail" for verdict in looks)
-    assert alarmed <= 20
-
-
 def test_the_interval_is_that_of_the_published_formula() -> None:
     # Robbins' normal mixture: s * sqrt((1 + I r) / (I**2 r) * log((1 + I r) / alpha**2)).
     verdict = judge_mean(4500, 4500, 5000, 18_000, 18_000, BASELINE)
@@ -112,4 +77,3 @@ def test_few_values_are_insufficient() -> None:
     verdict = _verdict(20, 29, 18_000)
     assert verdict.outcome == "insufficient"
     assert verdict.reason == "there are 29 values, and 20000 in the baseline; 30 are required"
-    assert judge_mean_of_buckets([], MeanSums(1, 1, 1), buckets_a_year=12).outcome == "insufficient"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.judging.case import Case, excess_over, reliable
+from aporia_provider.backend.monitors.judging.mean_changes import is_of_mean, judge_mean_change
 from aporia_provider.backend.monitors.windows import HISTORY
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitor_configuration.logic_rules import Rule, SeriesRule
@@ -33,7 +34,13 @@ def judge_anomaly(case: Case) -> list[Verdict]:
 
     The promised number of false alarms is divided among the fields, and among the values of a segment, whose
     deviations are ranked among those of all of them.
+
+    Metrics of performance that are means are judged by :mod:`.mean_changes`, if the number of false alarms is
+    given.
     """
+    if is_of_mean(case.configuration, case.version.schema.model_type):
+        rate = false_alarms(case) / _count(case)
+        return [judge_mean_change(case, subject, rate) for subject in case.subjects]
     return [_judge(case, subject) for subject in case.subjects]
 
 
