@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from aporia_provider.base_model import parse_list
@@ -111,6 +111,8 @@ class LatestVerdict:
     :param insufficient_count: Number of fields with too little data.
     :param failed: Verdicts on the fields that failed, greatest effect first, at most 20.
     :param reason: Why a field has too little data; None if all have enough.
+    :param detectable: For each field that passed, empty for rows, the smallest change that would have failed
+        with a probability of 80 %; at most 20 fields, and only those of which it is known.
     """
 
     monitor_id: str
@@ -128,6 +130,7 @@ class LatestVerdict:
     insufficient_count: int
     failed: list[Verdict]
     reason: str | None
+    detectable: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""

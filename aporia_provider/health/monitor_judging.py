@@ -102,6 +102,8 @@ def _judged(verdict: LatestVerdict, since: datetime | None) -> HealthFinding:
         reasons.append(f"failed: {fields}")
     if verdict.insufficient_count:
         reasons.append(f"{verdict.insufficient_count} with too little data ({verdict.reason})")
+    if verdict.detectable:
+        reasons.append(f"would have found {_changes(verdict.detectable)}")
     if since is not None and datetime.fromisoformat(verdict.end) < since and outcome == "pass":
         outcome = "insufficient"
         reasons.append(f"the latest judged window ended before {since.isoformat()}")
@@ -115,6 +117,15 @@ def _judged(verdict: LatestVerdict, since: datetime | None) -> HealthFinding:
         reason="; ".join(reasons) or None,
     )
     return _with_failed(finding, verdict.failed)
+
+
+def _changes(detectable: Mapping[str, float]) -> str:
+    """Return the smallest changes that would have failed with a probability of 80 %."""
+    return _listed([f"a change of {change:.3g}{_of(name)}" for name, change in detectable.items()])
+
+
+def _of(field: str) -> str:
+    return f" in {field}" if field else ""
 
 
 def _rows(segment: str | None) -> str:

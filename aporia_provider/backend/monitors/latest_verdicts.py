@@ -97,6 +97,8 @@ def _public(monitor: MonitorRow, row: VerdictRow) -> LatestVerdict:
         insufficient_count=len(findings["insufficient"]),
         failed=[Verdict.from_json(verdict) for verdict in findings["failed"][:_MOST_FIELDS]],
         reason=findings["reason"],
+        # Verdicts of an older release do not have them.
+        detectable=findings.get("detectable", {}),
     )
 
 

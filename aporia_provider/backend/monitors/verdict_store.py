@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
@@ -19,6 +20,8 @@ ROWS = ""
 """Field of a verdict on rows, and of the alerts on all fields of a monitor."""
 
 
+MOST_DETECTABLE = 20
+"""Number of fields whose detectable change is stored."""
 _KEY = ("monitor_key", "version", "segment", "start")
 
 
@@ -98,7 +101,17 @@ def _findings(window: WindowVerdict) -> dict[str, Any]:
     return {
         "failed": [verdict.to_json() for verdict in window.failed],
         "passed": sum(verdict.outcome == "pass" for verdict in window.verdicts),
+        "detectable": _detectable(window),
         "insufficient": [verdict.field or ROWS for verdict in insufficient],
         "reason": next((verdict.reason for verdict in insufficient), None),
         "description": window.description,
     }
+
+
+def _detectable(window: WindowVerdict) -> dict[str, float]:
+    known = {
+        verdict.field or ROWS: verdict.detectable
+        for verdict in window.verdicts
+        if verdict.outcome == "pass" and verdict.detectable is not None
+    }
+    return dict(islice(known.items(), MOST_DETECTABLE))

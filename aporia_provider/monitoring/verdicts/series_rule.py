@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ from aporia_provider.monitoring.verdicts.seasonal_past import Floats, season_cod
 from aporia_provider.monitoring.verdicts.series_deviations import Deviations, Kind, deviations, shown
 
 _FEWEST_DEVIATIONS: Final = 10
+_OF_POWER: Final = NormalDist().inv_cdf(0.8) / NormalDist().inv_cdf(0.75)
+"""Standard errors of a power of 80 %, in median magnitudes of a normal variable."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class SeriesVerdict:
         changed.
     :param threshold: P-value at or below which the outcome is ``fail``.
     :param reason: Why the outcome is ``insufficient``.
+    :param detectable: Smallest change from the typical value that would have been outside the expected range
+        with a probability of 80 %, if deviations are normal; None if the outcome is not ``pass``.
     """
 
     outcome: Outcome
@@ -48,6 +53,7 @@ class SeriesVerdict:
     p_value: float | None = None
     threshold: float | None = None
     reason: str | None = None
+    detectable: float | None = None
 
 
 def judge_series(
@@ -201,18 +207,27 @@ class Series:
             reason = "too few of the buckets before can be compared"
             return SeriesVerdict("insufficient", value, reason=reason)
         level = promised / (1 + (self.open_alarms(bucket) if pool is None else pool.open_alarms))
-        radius = null.quantile(level) * float(self._deviations.unit[bucket])
+        unit = float(self._deviations.unit[bucket])
+        radius = null.quantile(level) * unit
         low, high = (float(shown(expected + sign * radius, self._kind)) for sign in (-1, 1))
         p_value = float(null.p_values(self._ratios(bucket, bucket + 1))[0])
+        passes = p_value > level
         return SeriesVerdict(
-            "fail" if p_value <= level else "pass",
+            "pass" if passes else "fail",
             value,
             float(shown(expected, self._kind)),
             None if self._only_increase else low,
             high,
             p_value,
             level,
+            detectable=self._detectable(expected, radius + _OF_POWER * unit) if passes else None,
         )
+
+    def _detectable(self, expected: float, change: float) -> float:
+        """Return a change of the value, from one on the scale on which values are compared."""
+        ends = [float(shown(expected + sign * change, self._kind)) for sign in (1, -1)]
+        changes = [abs(end - float(shown(expected, self._kind))) for end in ends]
+        return changes[0] if self._only_increase else min(changes)
 
     def _compute(self) -> Deviations:
         return deviations(

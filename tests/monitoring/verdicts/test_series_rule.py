@@ -113,3 +113,18 @@ def test_little_history_is_insufficient() -> None:
 def test_the_numbers_of_buckets_must_be_equal() -> None:
     with pytest.raises(ValueError, match="there are 3 values, 3 sizes and 2 seasons"):
         judge_series([1, 2, 3], [1, 2, 3], [0, 1], buckets_a_year=365.25)
+
+
+def test_the_detectable_change_is_found_with_a_probability_of_eighty_percent() -> None:
+    rng = np.random.default_rng(11)
+    found, judged = 0, 300
+    for _ in range(judged):
+        values = rng.standard_normal(200)
+        usual = judge_series([*values, 0.0], None, [0] * 201, buckets_a_year=365.25)
+        assert usual.detectable is not None
+        assert usual.expected is not None
+        changed = usual.expected + usual.detectable + rng.standard_normal()
+        verdict = judge_series([*values, changed], None, [0] * 201, buckets_a_year=365.25)
+        assert verdict.detectable is None or verdict.outcome == "pass"
+        found += verdict.outcome == "fail"
+    assert found / judged == pytest.approx(0.8, abs=0.07)

@@ -6,8 +6,11 @@ import math
 
 from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.judging.case import Case, excess_over, reliable
+from aporia_provider.backend.monitors.judging.detectable import detectable_change, error_towards
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.verdicts import Verdict
+
+_EXACT = frozenset(("min", "max"))
 
 
 def judge_range(case: Case) -> list[Verdict]:
@@ -28,8 +31,21 @@ def _in_range(case: Case, subject: Subject) -> Verdict:
     compared = value if result.excess is None else result.excess
     # An excess is 0 at least, whatever the distance, so a lower limit does not apply to it.
     effect = excess_over(compared, low if result.excess is None else None, high)
-    outcome = "fail" if effect > 0 else "pass"
-    return case.verdict(outcome, subject, result, low=low, high=high, effect=effect)  # type: ignore[arg-type]
+    is_plain = effect == 0 and result.excess is None
+    return case.verdict(
+        "fail" if effect > 0 else "pass",
+        subject,
+        result,
+        low=low,
+        high=high,
+        effect=effect,
+        detectable=detectable_change(result, low, high, exact=_is_exact(case)) if is_plain else None,
+    )
+
+
+def _is_exact(case: Case) -> bool:
+    """Return whether the metric is counted, and not the estimate of a number."""
+    return case.question.is_additive or case.question.metric in _EXACT
 
 
 def judge_ratio(case: Case) -> list[Verdict]:
@@ -60,8 +76,24 @@ def _ratio(case: Case, subject: Subject) -> Verdict:
         low=low,
         high=high,
         effect=min(effect, 1e9),
+        detectable=None if effect > 0 or before <= 0 else _detectable(case, result, baseline, low, high),
         reason=result.reason,
     )
+
+
+def _detectable(
+    case: Case, result: MetricResult, baseline: MetricResult, low: float | None, high: float | None
+) -> float | None:
+    """Return the smallest change that would have failed; the limits have the error of the baseline."""
+    exact = _is_exact(case)
+    # A lower limit is nearer if the value of the baseline is too great, and an upper one if it is too small.
+    errors = [error_towards(baseline, below=below, exact=exact) for below in (False, True)]
+    ratios = case.rule.min or 0.0, case.rule.max or 0.0
+    of_limits = [
+        None if error is None else error * case.scale * ratio
+        for error, ratio in zip(errors, ratios, strict=True)
+    ]
+    return detectable_change(result, low, high, exact=exact, errors_of_limits=(of_limits[0], of_limits[1]))
 
 
 def _quotient(value: float, before: float) -> float:

@@ -134,7 +134,7 @@ def _verdict(case: Case, subject: Subject, result: MetricResult, judged: Sequenc
         result,
         MetricResult(before, samples=judged.baseline.count),
         effect=abs(now - before) / (abs(before) or 1.0) if found.outcome == "fail" else 0.0,
-        detectable=_detectable(usual, found.detectable, is_root),
+        detectable=_detectable(usual, found.detectable, is_root) if found.outcome == "pass" else None,
         reason="; ".join(each for each in (text, found.reason, result.reason) if each),
     )
 

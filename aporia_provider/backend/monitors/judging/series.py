@@ -60,7 +60,15 @@ def _judge(case: Case, subject: Subject) -> Verdict:
     low = None if case.rule.test_only_increase else found.low
     effect = excess_over(value, low, found.high) if found.outcome == "fail" else 0.0
     return case.verdict(
-        found.outcome, subject, result, baseline, low=low, high=found.high, effect=effect, reason=found.reason
+        found.outcome,
+        subject,
+        result,
+        baseline,
+        low=low,
+        high=found.high,
+        effect=effect,
+        detectable=found.detectable,
+        reason=found.reason,
     )
 
 

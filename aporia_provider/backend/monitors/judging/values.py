@@ -36,9 +36,17 @@ def _range(case: Case, subject: Subject) -> Verdict:
         low, high = _widened(ends[0], ends[1], case.rule.distance, low, high)
     below, above = excess_over(low_value, low, None), excess_over(high_value, None, high)
     result = least if below > above else greatest
-    outcome = "fail" if below > 0 or above > 0 else "pass"
     effect = max(below, above)
-    return case.verdict(outcome, subject, result, low=low, high=high, effect=effect)  # type: ignore[arg-type]
+    distances = [abs(end - value) for end, value in ((low, low_value), (high, high_value)) if end is not None]
+    return case.verdict(
+        "fail" if effect > 0 else "pass",
+        subject,
+        result,
+        low=low,
+        high=high,
+        effect=effect,
+        detectable=None if effect > 0 else min(distances, default=None),
+    )
 
 
 def _widened(
