@@ -99,7 +99,7 @@ audit: $(AUDIT)/.done
 # Fails in the end if something that is wanted was not reached. DATA: a folder with the census and the
 # California data, to compare distances with NannyML's.
 bench: setup $(SPARK)/.done $(LIBRARIES:%=$(PEERS)/%/.done)
-	@status=0; for what in import_time preflight kernel profile "profile --rows 100_000_000 --sorted-only" peers sync due states segments \
+	@status=0; for what in import_time preflight kernel profile "profile --rows 100_000_000 --sorted-only" peers sync due states segments monitors \
 			expected sensors page \
 			$(if $(DATA),"agreement $(DATA)"); do \
 		echo "-- $$what"; \
