@@ -266,7 +266,7 @@ class Planner:
 
     def prepare(self, plans: list[MonitorPlan]) -> None:
         """Read the states that the plans need, with few queries."""
-        needed: dict[int, tuple[Target, set[str], list[int]]] = {}
+        needed: dict[tuple[int, bool], tuple[Target, set[str], list[int]]] = {}
         for plan in plans:
             for version in plan.versions:
                 if version.windows and plan.configuration is not None and _reads_states(plan.configuration):
@@ -277,16 +277,18 @@ class Planner:
 
     def _need(
         self,
-        needed: dict[int, tuple[Target, set[str], list[int]]],
+        needed: dict[tuple[int, bool], tuple[Target, set[str], list[int]]],
         plan: MonitorPlan,
         configuration: MonitorConfiguration,
         version: PlannedVersion,
     ) -> None:
         """Add the states that a version is judged from; training data is read."""
         keys, ends = self._keys(configuration, version), _extent(configuration, plan.windows, version)
+        # Sequences read more than a year, of one field.
+        is_long = is_of_mean(configuration, version.target.version.schema.model_type)
         for rows in version.together:
             target = replace(version.target, version=rows)
-            entry = needed.setdefault(id(rows), (target, {ROWS}, []))
+            entry = needed.setdefault((id(rows), is_long), (target, set() if is_long else {ROWS}, []))
             entry[1].update(keys)
             entry[2].extend(ends)
         baseline = configuration.baseline

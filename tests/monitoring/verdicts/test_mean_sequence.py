@@ -35,6 +35,7 @@ def first_alarm(buckets: list[MeanSums], start: int, step: int = 1) -> int | Non
     return next((look - start for look in looks if outcome(buckets[:look]) == "fail"), None)
 
 
+@pytest.mark.slow
 def test_a_year_without_a_change_has_an_alarm_in_at_most_five_percent_of_streams() -> None:
     """In full size: 1,000 streams that are looked at every day. Otherwise, 40 that are looked at weekly."""
     streams, step = (1000, 1) if FULL else (40, 7)
@@ -46,6 +47,7 @@ def test_a_year_without_a_change_has_an_alarm_in_at_most_five_percent_of_streams
     assert alarms <= binom.ppf(0.99, streams, 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("quiet", "most"), [(0, 7), (100, 10)])
 def test_a_drop_of_two_points_is_found(quiet: int, most: int) -> None:
     """The median is 6 days after the baseline, and 8 or 9 days later on."""
@@ -59,7 +61,6 @@ def test_a_drop_of_two_points_is_found(quiet: int, most: int) -> None:
     assert np.median(delays) <= most
 
 
-@pytest.mark.fast
 def test_an_alarm_lasts_until_the_recent_days_are_as_the_first_ones() -> None:
     usual, low = MeanSums(450, 450, 500), MeanSums(435, 435, 500)
     buckets = [usual] * 40 + [low] * 7
@@ -70,7 +71,6 @@ def test_an_alarm_lasts_until_the_recent_days_are_as_the_first_ones() -> None:
     assert outcome([*buckets, *[usual] * 7], frozenset(range(40, 53))) == "pass"
 
 
-@pytest.mark.fast
 def test_days_without_labels_do_not_count_for_the_baseline() -> None:
     nothing, usual = MeanSums(0, 0, 0), MeanSums(450, 450, 500)
     buckets = [nothing] * 10 + [usual] * 30
@@ -80,7 +80,6 @@ def test_days_without_labels_do_not_count_for_the_baseline() -> None:
     assert few.found.outcome == "insufficient"
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(
     ("buckets", "first"),
     [(1, 0), (29, 0), (28 + BUCKETS, 0), (29 + BUCKETS, BUCKETS), (29 + 2 * BUCKETS, 2 * BUCKETS)],

@@ -115,6 +115,7 @@ def test_the_numbers_of_buckets_must_be_equal() -> None:
         judge_series([1, 2, 3], [1, 2, 3], [0, 1], buckets_a_year=365.25)
 
 
+@pytest.mark.slow
 def test_the_detectable_change_is_found_with_a_probability_of_eighty_percent() -> None:
     rng = np.random.default_rng(11)
     found, judged = 0, 300
