@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
 from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
-from aporia_provider.backend.metrics.state_selection import field_types
 from aporia_provider.backend.metrics.state_series import StatesKey, total
 from aporia_provider.backend.registration.custom_metric_checks import sums_name
 from aporia_provider.backend.store.buckets import Range
@@ -46,7 +45,7 @@ class Covariances:
     def of(cls, model: ModelStates, rows: MetricRequest, expression: MetricExpression) -> Covariances:
         """Return the covariances of an expression whose columns are the keys of fields."""
         term = rows.version.term
-        calls = sums_of(expression, field_types(rows.version.schema))
+        calls = sums_of(expression, rows.version.field_types)
         name = None if calls is None else sums_name(calls, None if term is None else term.segment.name)
         if name is None or not model.has_segment(name):
             return cls(rows, expression)
