@@ -28,7 +28,7 @@ PIP := -m pip --disable-pip-version-check --no-input install --quiet
 # Bytecode is kept: each process of a test would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo screenshots check test test-slow test-numpy test-long test-matrix test-spark test-browser soak lint docs audit setup bench clean
+.PHONY: demo screenshots check test test-fast test-slow test-numpy test-long test-matrix test-spark test-browser soak lint docs audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
@@ -38,8 +38,11 @@ screenshots: setup $(BROWSER)/.done
 	$(BIN)/python demo/screenshots.py
 
 # The linters, and the tests that compute for a moment and start no engine, server, database server or Airflow.
-check: lint
-	$(BIN)/python -m pytest -m fast -n 2 --dist worksteal -q
+check: setup
+	$(MAKE) --no-print-directory -j 2 lint test-fast
+
+test-fast: setup
+	$(BIN)/python -m pytest -m fast -n 2 --dist worksteal -q -p no:schemathesis
 
 # Every area once from end to end: the fast tests, and those with an engine, a server, a database server or a DAG.
 test: setup $(SDK)/.done

@@ -157,3 +157,13 @@ def s3_engine(s3_endpoint: str) -> Iterator[str]:
 def postgres_url() -> Iterator[str]:
     with servers.postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database of the backend to copy: the migrations take longer than most tests."""
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+    path = tmp_path_factory.mktemp("migrated") / "aporia.db"
+    EmbeddedRegistry(f"sqlite:///{path}", "prod").close()
+    return path

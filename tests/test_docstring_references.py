@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.defined_names import PACKAGE, all_modules, exists, module_name
 
 REFERENCE = re.compile(r":(?:py:)?(class|meth|func|attr|data|exc|mod):`~?([\w.]+)`")
 
 
+@pytest.mark.slow
 def test_references_of_docstrings_exist() -> None:
     # One test: a test for each of 700 files would take longer to start than to run.
     files = sorted(PACKAGE.rglob("*.py"))

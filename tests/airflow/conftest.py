@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -86,9 +87,9 @@ def lake(aws: S3) -> Iterator[None]:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def database_url(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A fresh database for the embedded backend, as the configuration says it."""
-    url = f"sqlite:///{tmp_path / 'aporia.db'}"
+    url = f"sqlite:///{shutil.copy(migrated, tmp_path / 'aporia.db')}"
     monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", url)
     monkeypatch.setenv("AIRFLOW__APORIA__ENVIRONMENT", "prod")
     return url

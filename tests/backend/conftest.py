@@ -86,14 +86,6 @@ def monitored(tmp_path: Path, engine: str, migrated: Path) -> Iterator[SyncedVer
         yield SyncedVersion(tmp_path, registry, engine).register()
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite database that is ready, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "aporia.db"
-    EmbeddedRegistry(f"sqlite:///{path}", "prod").close()
-    return path
-
-
 def copied(database: Path, folder: Path) -> str:
     """The URL of a copy of an SQLite database; making a new one takes longer."""
     folder.mkdir(exist_ok=True)

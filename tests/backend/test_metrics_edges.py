@@ -24,6 +24,7 @@ from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricsQuery, TimeRange
 from aporia_provider.monitoring.states.value_state import shortened
 from aporia_provider.schema import VersionSchema
+from tests.backend.conftest import copied
 from tests.backend.syncing import DAY, MODEL, SCHEMA, TIME, SyncedVersion, micros, served, times
 
 LAST = 253_402_300_799_999_999  # Microseconds to the last moment of the year 9999.
@@ -71,9 +72,9 @@ def at(hour: float) -> str:
 
 
 @pytest.fixture
-def odd(tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
+def odd(tmp_path: Path, migrated: Path, engine: str) -> Iterator[SyncedVersion]:
     """A version whose fields have odd names and values; nothing is connected yet."""
-    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
         yield SyncedVersion(tmp_path, registry, engine).register(ODD)
 
 
@@ -141,7 +142,9 @@ class TestRows:
 
 
 class TestLabels:
-    def test_a_prediction_without_labels_is_told_from_those_with(self, tmp_path: Path, engine: str) -> None:
+    def test_a_prediction_without_labels_is_told_from_those_with(
+        self, tmp_path: Path, migrated: Path, engine: str
+    ) -> None:
         schema = VersionSchema(
             model_type="binary",
             features={"age": "numeric"},
@@ -150,7 +153,7 @@ class TestLabels:
         ids, days = list("abcd"), [1.1, 1.2, 1.3, 2.1]
         bought = pa.table({"id": ids, "known": times([3.0] * 4), "bought": [True, False, False, True]})
         made = {"age": [1.0] * 4, "will_buy": [True, False, True, True], "proba": [0.9, 0.1, 0.8, 0.7]}
-        with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+        with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
             monitored = SyncedVersion(tmp_path, registry, engine).register(schema)
             monitored.write("serving", pa.table({"id": ids, "at": times(days), **made}))
             monitored.write("actuals", bought)

@@ -15,6 +15,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
+from tests.backend.conftest import copied
 from tests.backend.syncing import MODEL, SyncedVersion, times
 
 pytestmark = pytest.mark.process
@@ -25,8 +26,8 @@ CLASSES = ["bird", "cat", "dog", "eel"]
 
 
 @pytest.fixture
-def monitored(tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
-    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+def monitored(tmp_path: Path, migrated: Path, engine: str) -> Iterator[SyncedVersion]:
+    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
         yield SyncedVersion(tmp_path, registry, engine)
 
 

@@ -19,6 +19,7 @@ from aporia_provider.monitoring.performance.states.regression_state import Regre
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import VersionSchema
 from tests import servers
+from tests.backend.conftest import copied
 from tests.backend.syncing import SyncedVersion, bucket, served, work
 from tests.conftest import S3
 
@@ -138,11 +139,11 @@ def test_deleted_rows(monitored: SyncedVersion) -> None:
     monitored.check()
 
 
-def test_the_baseline_and_late_labels(tmp_path: Path, engine: str) -> None:
+def test_the_baseline_and_late_labels(tmp_path: Path, migrated: Path, engine: str) -> None:
     schema = VersionSchema(
         model_type="regression", features={"age": "numeric"}, predictions={"score": "numeric"}
     )
-    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
         monitored = SyncedVersion(tmp_path, registry, engine).register(schema)
         monitored.connect("training")
         monitored.write("training", ages(0.5, NAN, 0.5, days=(1, 2, 3)))

@@ -13,6 +13,7 @@ from sklearn.metrics import ndcg_score
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
+from tests.backend.conftest import copied
 from tests.backend.syncing import MODEL, VERSION, SyncedVersion, times
 
 pytestmark = pytest.mark.process
@@ -51,8 +52,8 @@ def ndcg(monitored: SyncedVersion, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def ranked(tmp_path: Path, engine: str, request: pytest.FixtureRequest) -> Any:
-    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+def ranked(tmp_path: Path, migrated: Path, engine: str, request: pytest.FixtureRequest) -> Any:
+    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
         yield SyncedVersion(tmp_path, registry, engine).register(request.param)
 
 

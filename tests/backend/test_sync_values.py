@@ -22,6 +22,7 @@ from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.performance.states.regression_state import Regression
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import VersionSchema
+from tests.backend.conftest import copied
 from tests.backend.syncing import SyncedVersion, served, times
 from tests.lake.columns import WRITERS, columns, write
 from tests.sizes import sized
@@ -148,12 +149,12 @@ def test_ids_of_nineteen_digits(monitored: SyncedVersion, roles: tuple[str, str]
     monitored.check()
 
 
-def test_labels_whose_ids_are_in_a_range(tmp_path: Path, engine: str) -> None:
+def test_labels_whose_ids_are_in_a_range(tmp_path: Path, migrated: Path, engine: str) -> None:
     schema = VersionSchema(
         model_type="regression", features={"age": "numeric"}, predictions={"score": "numeric"}
     )
     values = [0.9138306327822837, 0.5]
-    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
         monitored = SyncedVersion(tmp_path, registry, engine).register(schema)
         for role in ("serving", "actuals"):
             monitored.connect(role)
