@@ -21,7 +21,6 @@ from aporia_provider.engine.limits import (
 )
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from tests.backend.conftest import copied
 from tests.backend.syncing import SyncedVersion, spread
 from tests.processes import starts_process
 
@@ -35,9 +34,9 @@ LONG = "cast(length(regexp_replace(repeat(cast(age AS string), 2000000), '[0-4]'
 
 @pytest.fixture
 @starts_process()
-def embedded(tmp_path: Path, migrated: Path) -> Iterator[SyncedVersion]:
+def embedded(tmp_path: Path) -> Iterator[SyncedVersion]:
     """Predictions that an engine of the sync's own reads."""
-    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
+    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
         monitored = SyncedVersion(tmp_path, registry).register()
         monitored.write("serving", spread(1, 2, 200))
         yield monitored

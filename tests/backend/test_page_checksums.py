@@ -15,7 +15,6 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.errors import NotFoundError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
 from tests import servers
-from tests.backend.conftest import copied
 from tests.backend.syncing import SyncedVersion, spread
 from tests.conftest import S3
 from tests.lake.faulty_s3 import FaultyS3, faulty_s3
@@ -32,11 +31,11 @@ def proxy(s3_endpoint: str) -> Iterator[FaultyS3]:
 
 
 @pytest.fixture
-def monitored(s3: S3, proxy: FaultyS3, tmp_path: Path, migrated: Path) -> Iterator[SyncedVersion]:
+def monitored(s3: S3, proxy: FaultyS3, tmp_path: Path) -> Iterator[SyncedVersion]:
     known = AwsCredentials(
         servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=proxy.endpoint
     )
-    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
+    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
         place = s3.uri("lake")
         yield SyncedVersion(tmp_path, registry, "embedded", known, place, s3.delta_options).register()
 
