@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 MODULES = (
+    "airflow.cli.commands.api_server_command",
     "airflow.cli.commands.dag_command",
     "airflow.cli.commands.scheduler_command",
     "airflow.executors.local_executor",

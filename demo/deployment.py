@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -19,7 +18,6 @@ from urllib.parse import quote
 from airflow_commands import run, start
 
 T = TypeVar("T")
-AIRFLOW = Path(sys.executable).with_name("airflow")
 ENDED = ("success", "failed")
 
 
@@ -100,18 +98,22 @@ class Deployment:
 @contextmanager
 def api_server(url: str, log: Path) -> Iterator[Deployment]:
     """Start the API server, and stop it after the block."""
-    with log.open("w") as file, subprocess.Popen([AIRFLOW, "api-server"], stdout=file, stderr=file) as server:
-        try:
-            yield Deployment(url)
-        finally:
-            server.terminate()
+    with _running("api-server", log=log):
+        yield Deployment(url)
 
 
 @contextmanager
 def scheduler(logs: Path) -> Iterator[None]:
     """Store the DAGs, start the scheduler, and stop it after the block, with its tasks."""
     run("dags", "reserialize", log=logs / "dags.log")
-    process = start("scheduler", "--skip-serve-logs", log=logs / "scheduler.log")
+    with _running("scheduler", "--skip-serve-logs", log=logs / "scheduler.log"):
+        yield
+
+
+@contextmanager
+def _running(*arguments: str, log: Path) -> Iterator[None]:
+    """Start a command, and stop it after the block, with the processes that it has started."""
+    process = start(*arguments, log=log)
     try:
         yield
     finally:
