@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.choices import check_keys, parse_boolean
 from aporia_provider.errors import AporiaError, NotFoundError, ValidationError
+from aporia_provider.hooks.base_hook import ProviderHook
 from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class _Server:
     verify_ssl: bool = True
 
 
-class AporiaHook(BaseHook):
+class AporiaHook(ProviderHook):
     """
     Hook for a server that implements the protocol, or for the embedded backend.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-_TASK_RUNNER = "airflow.sdk.execution_time.task_runner"
+TASK_RUNNER = "airflow.sdk.execution_time.task_runner"
+"""Module with the connection to the supervisor of a task."""
 
 
 def sees_stored_connections() -> bool:
@@ -18,7 +19,7 @@ def sees_stored_connections() -> bool:
     """
     # Same conditions as ensure_secrets_backend_loaded in airflow.sdk.execution_time.supervisor. A process
     # that has not imported the module does not run a task.
-    supervisor = getattr(sys.modules.get(_TASK_RUNNER), "SUPERVISOR_COMMS", None)
+    supervisor = getattr(sys.modules.get(TASK_RUNNER), "SUPERVISOR_COMMS", None)
     return supervisor is not None or os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "server"
 
 

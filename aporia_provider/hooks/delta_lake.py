@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.errors import NotFoundError
+from aporia_provider.hooks.base_hook import ProviderHook
 from aporia_provider.hooks.connection_credentials import credentials_of
 from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 from aporia_provider.hooks.spark_connect import engine_for
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aporia_provider.schema import VersionSchema
 
 
-class DeltaLakeHook(BaseHook):
+class DeltaLakeHook(ProviderHook):
     """
     Hook that reads the log of Delta tables without reading their data.
 

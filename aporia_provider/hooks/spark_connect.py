@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.hooks.base_hook import ProviderHook
 from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
     if engine:
         raise ValidationError("Give either engine or spark_conn_id, not both")
     try:
-        connection = BaseHook.get_connection(spark_conn_id)
+        connection = ProviderHook.get_connection(spark_conn_id)
     except AirflowNotFoundException:
         raise NotFoundError(
             f"{missing_connection_message(spark_conn_id)}. Create it with the type {CONNECTION_TYPE!r} "

@@ -17,6 +17,9 @@ from importlib.metadata import version
 print("-- Python", platform.python_version(), "and Airflow", version("apache-airflow"), flush=True)' || return 1
     "$root/$1/bin/python" -m pytest -m fast -n 2 --dist worksteal -q -p no:cacheprovider || return 1
     "$root/$1/bin/python" -m pytest -q -p no:cacheprovider tests/airflow/test_testing.py \
+        tests/airflow/test_segment_operators.py \
+        tests/airflow/test_hooks.py::test_without_a_connection_the_embedded_backend_answers \
+        tests/airflow/test_hooks.py::test_a_connection_that_is_missing_by_name_is_an_error_not_the_embedded_backend \
         tests/airflow/test_events.py::test_the_dag_that_users_copy_runs_without_a_date
 }
 
