@@ -73,7 +73,7 @@ def constant_micros(text: str) -> float:
 def _resolved(condition: Condition | ParsedParts, fields: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     keys = list(fields)
     names: dict[str, str] = {}
-    faults = []
+    faults: list[str] = []
     for field in condition.field_names():
         candidates = _candidates(field.name, keys)
         if len(candidates) == 1:
