@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
@@ -15,7 +16,7 @@ from tests.backend.conftest import copied
 
 SCHEMA = VersionSchema(
     model_type="binary",
-    features={"age": "numeric", "plan": "categorical"},
+    features={"age": "numeric", "plan": "categorical", "flag": "boolean"},
     predictions={"score": "numeric"},
 )
 PLANS = Segment(name="plans", field="plan", values=["gold", "basic"])
@@ -75,6 +76,44 @@ def test_limits_are_told_with_the_numbers(registry: EmbeddedRegistry) -> None:
         registry.create_segment("m", Segment(name=f"s{number}", field="age", values=list(range(100))))
     with pytest.raises(ValidationError, match=r"has 500 terms, .* 502 with the 2 that are given; .* 500$"):
         registry.create_segment("m", PLANS)
+
+
+def _nested(depth: int) -> str:
+    """A condition of that many parentheses; its canonical form has those of the innermost ``and`` as well."""
+    text = "flag and flag or flag"
+    for number in range(depth):
+        text = f"flag {('and', 'or')[number % 2]} ({text})"
+    return text
+
+
+@pytest.mark.parametrize(
+    ("condition", "limit"),
+    [
+        ('plan = "' + "'" * 3_900 + '"', "4,000 characters, this one has 7,8"),
+        ("|".join(["flag&flag"] * 100), "400 names, .* this one has 599$"),
+        (_nested(32), "more than 32 levels deep"),
+    ],
+)
+def test_a_condition_whose_canonical_form_exceeds_a_limit_is_refused(
+    registry: EmbeddedRegistry, condition: str, limit: str
+) -> None:
+    """Syncs and queries could not parse it."""
+    segment = Segment(name="s", conditions=[(condition, "hit")])
+    metric = CustomMetric(name="c", code=f"count(filter={condition})")
+    calls = (
+        lambda: registry.create_segment("m", segment),
+        lambda: registry.segment_cost("m", segment),
+        lambda: registry.create_custom_metric("m", metric),
+    )
+    for call in calls:
+        with pytest.raises(ValidationError, match=f"in its canonical form, .*{limit}"):
+            call()
+
+
+def test_filters_that_exceed_a_limit_together_are_refused(registry: EmbeddedRegistry) -> None:
+    code = f'sum(features.age[{"|".join(["flag"] * 150)}], filter="{"|".join(["not flag"] * 75)}")'
+    with pytest.raises(ValidationError, match=r"the filters together: .* 400 names, .* has 528$"):
+        registry.create_custom_metric("m", CustomMetric(name="c", code=code))
 
 
 def test_a_segment_of_a_model_without_a_version_is_refused(registry: EmbeddedRegistry) -> None:

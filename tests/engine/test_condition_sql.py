@@ -73,3 +73,16 @@ def check_statements(spark: SparkSession, tmp_path: Path) -> None:
 def test_the_statement_selects_the_rows_of_the_condition(engine: str, tmp_path: Path) -> None:
     with spark_session(engine) as spark:
         check_statements(spark, tmp_path)
+
+
+def test_times_at_the_ends_of_the_calendar(engine: str) -> None:
+    """Conditions may name them, and offsets lead beyond the years 1 to 9999."""
+    latest = [
+        parse_condition(f"t < '{text}'") for text in ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59")
+    ]
+    earliest = [parse_condition(f"t > '{text}'") for text in ("0001-01-01T00:00:00+12:00", "0009-01-01")]
+    fields = {"t": ("TIMESTAMP '2024-01-01T00:00:00Z'", "datetime")}
+    statements = [condition_sql(condition, fields) for condition in (*latest, *earliest)]
+    with spark_session(engine) as spark:
+        (row,) = spark.sql(f"SELECT {', '.join(statements)}").collect()
+    assert list(row) == [True] * 4

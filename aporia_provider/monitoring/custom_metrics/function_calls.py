@@ -71,7 +71,7 @@ def read_call(written: WrittenCall) -> ReadCall:
         arguments.finish(place)
     parameters = {_METRIC_NAMES.get(key, key): value for key, value in arguments.given.items()}
     metric = name if function is None else function.metric
-    call = Call(name, metric, parameters, arguments.filter, written.text, place)
+    call = Call(name, metric, parameters, arguments.filter(place), written.text, place)
     partial = PartialCall(call, not arguments.faults, tuple(arguments.conditions))
     if function is None or function.divisor is None or not partial.is_complete:
         return ReadCall(partial, None, arguments.faults)
@@ -93,13 +93,16 @@ class _Arguments:
     label: str | None = None
     faults: list[tuple[Place, str]] = field(default_factory=list)
 
-    @property
-    def filter(self) -> str | None:
-        """The condition of all filters; None without filters."""
+    def filter(self, place: Place) -> str | None:
+        """Return the condition of all filters; None without filters, or if it has faults, which are added."""
         filters = list(dict.fromkeys(self.filters))
         if len(filters) < 2:
             return filters[0] if filters else None
-        return parse_condition(" and ".join(f"({each})" for each in filters)).text
+        try:
+            return parse_condition(" and ".join(f"({each})" for each in filters)).text
+        except ConditionError as error:
+            self.faults.extend((place, f"the filters together: {fault}") for fault in error.faults)
+            return None
 
     def add(self, argument: WrittenArgument) -> None:
         """Add an argument, or its faults."""

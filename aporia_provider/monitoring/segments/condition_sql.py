@@ -70,11 +70,19 @@ def _operand(field: FieldName, columns: Mapping[str, tuple[str, str]]) -> str:
 
 def _constant(constant: Constant, type_: str) -> str:
     if KINDS[type_] == "time":
-        moment = _EPOCH + timedelta(microseconds=constant_micros(str(constant.value)))
-        return f"TIMESTAMP '{moment:%Y-%m-%dT%H:%M:%S.%fZ}'"
+        return _time(constant_micros(str(constant.value)))
     if isinstance(constant.value, str):
         # Spark reads a backslash in a text as an escape; quotes are escaped in the same way.
         return "'" + constant.value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     text = str(constant).upper()
     # Without the suffix, a number with a point is a decimal.
     return text if isinstance(constant.value, bool) or text.lstrip("-").isdigit() else f"{text}D"
+
+
+def _time(micros: float) -> str:
+    try:
+        moment = _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        # The offset of a time may lead to the years 0 and 10000.
+        return f"timestamp_micros({micros:.0f})"
+    return f"TIMESTAMP '{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z'"

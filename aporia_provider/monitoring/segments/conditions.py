@@ -55,6 +55,19 @@ def parse_condition(text: str) -> Condition:
     :param text: The condition, such as ``age > 23 and plan = 'Gold'``.
     :raises ConditionError: if there are problems; all are listed.
     """
+    condition = _parsed(text)
+    canonical = condition.text
+    if canonical != text:
+        # This text is stored and parsed again. It may be longer, and may have more parentheses.
+        try:
+            _parsed(canonical)
+        except ConditionError as error:
+            parts = ParsedParts(tuple(condition.field_names()), tuple(condition.predicates()))
+            raise ConditionError([f"in its canonical form, {each}" for each in error.faults], parts) from None
+    return condition
+
+
+def _parsed(text: str) -> Condition:
     tokens, faults = tokens_of(text)
     if not tokens:
         raise ConditionError(faults)
