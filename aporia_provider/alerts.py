@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from html import escape
 from typing import Any, Literal, get_args
 
 from aporia_provider.base_model import parse_list
@@ -126,6 +127,9 @@ def alert_text(alert: Alert, event: AlertEvent) -> str:
     """
     Return the text of a notification: what happened to an alert, and its description.
 
+    Names are escaped like the values in the description: ``&``, ``<`` and ``>``, which messengers take for
+    links and mentions, and line breaks are spaces.
+
     :param alert: The alert.
     :param event: The change that the notification reports.
     """
@@ -137,8 +141,12 @@ def alert_text(alert: Alert, event: AlertEvent) -> str:
         f"{windows} from {alert.start} to {alert.end}"
     )
     fields = ", ".join(verdict.field or verdict.metric for verdict in alert.failed)
-    lines = [first, f"Failed: {fields}" if fields else None, alert.description]
+    lines = [_escaped(first), f"Failed: {_escaped(fields)}" if fields else None, alert.description]
     return "\n".join(line for line in lines if line)
+
+
+def _escaped(line: str) -> str:
+    return escape(" ".join(line.splitlines()), quote=False)
 
 
 def dashboard_link(alert: Alert, page_url: str | None) -> str | None:

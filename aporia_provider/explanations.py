@@ -148,7 +148,7 @@ class ChangeExplanation:
             lines += ["", "| First commit with rows of the windows | Time | Writer | Airflow |"]
             lines += ["| --- | --- | --- | --- |", *map(_commit_row, self.first_commits)]
         if self.reason:
-            lines += ["", self.reason]
+            lines += ["", cell(self.reason)]
         return "\n".join(lines) + "\n"
 
     def _judgement(self) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-_ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "<": "&lt;", "\n": " ", "\r": " "})
+_ESCAPED = str.maketrans({"<": "&lt;", "\n": " ", "\r": " ", **{each: f"\\{each}" for each in "\\|[]*`"}})
 
 
 def markdown_text(text: str) -> str:
-    """Return text for a cell or a line: without line breaks, columns and HTML."""
+    """Return text for a cell or a line: without line breaks, columns, HTML, links, images and emphasis."""
     return text.translate(_ESCAPED)
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.csv_texts import without_formula
 from aporia_provider.metrics import MetricsQuery
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ the query names a segment, and ``segment_value`` its value; both are null for al
 are null if the query has no time range.
 """
 _NO_FORMULAS = frozenset((*_NUMBERS, *_COUNTS))
-# https://owasp.org/www-community/attacks/CSV_Injection; some spreadsheets convert full-width characters.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def metric_rows(query: MetricsQuery, results: Iterable[RangeResults]) -> Iterator[dict[str, Any]]:
@@ -110,8 +109,7 @@ def to_csv(rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _cell(name: str, value: Any) -> Any:
-    is_formula = isinstance(value, str) and name not in _NO_FORMULAS and value.startswith(_FORMULA_STARTS)
-    return f"'{value}" if is_formula else value
+    return value if name in _NO_FORMULAS else without_formula(value)
 
 
 def to_table(rows: Iterable[dict[str, Any]]) -> pa.Table:

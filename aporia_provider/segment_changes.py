@@ -116,7 +116,7 @@ def segment_lines(segments: Sequence[SegmentChange]) -> Iterator[str]:
         yield "\nIn no term of a segment is the change more than what sampling alone explains."
     for segment in segments:
         if segment.reason:
-            yield f"\n{segment.segment}: {segment.reason}"
+            yield f"\n{cell(f'{segment.segment}: {segment.reason}')}"
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aporia_provider.alerts import ALERT_STATUSES, Alert
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.arguments import period
 from aporia_provider.cli.registry_access import find_credentials, opened_registry, with_common_options
 
@@ -95,7 +96,7 @@ def _runs(
         if options.json:
             print(json.dumps([alert.to_json() for alert in alerts], indent=2), file=options.answers)
         for alert in [] if options.json else alerts:
-            print(*_columns(alert), sep="\t", file=options.answers)
+            print_line(options.answers, *_columns(alert))
 
     parser.set_defaults(run=run)
     return parser

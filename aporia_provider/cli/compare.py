@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.cli.answer_lines import line_of
 from aporia_provider.cli.registry_access import opened_registry, with_common_options
 from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
@@ -58,7 +59,7 @@ def _run(options: Namespace) -> int:
             **{name: getattr(options, name) for name in names if getattr(options, name) is not None},
         )
     answer = comparison.to_json()
-    lines = (f"{name}\t{_text(value)}" for name, value in answer.items() if value is not None)
+    lines = (line_of(name, _text(value)) for name, value in answer.items() if value is not None)
     print(json.dumps(answer, indent=2) if options.json else "\n".join(lines), file=options.answers)
     return 0 if comparison.outcome == "pass" else 1
 

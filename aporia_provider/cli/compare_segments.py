@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from aporia_provider.cli.answer_lines import line_of
 from aporia_provider.cli.registry_access import opened_registry, with_common_options
 from aporia_provider.datasets import ROLES
 
@@ -54,6 +55,6 @@ def _run(options: Namespace) -> int:
         )
     answer = comparison.to_json()
     numbers = {name: f"{it:.6g}" if isinstance(it, float) else it for name, it in answer.items()}
-    lines = (f"{name}\t{value}" for name, value in numbers.items() if value is not None)
+    lines = (line_of(name, value) for name, value in numbers.items() if value is not None)
     print(json.dumps(answer, indent=2) if options.json else "\n".join(lines), file=options.answers)
     return 0 if comparison.outcome == "pass" else 1

@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.definition_files import create_all, read_files
 from aporia_provider.cli.registry_access import opened_registry, with_common_options
 
@@ -67,7 +68,7 @@ def _list(options: Namespace) -> None:
     for metric in metrics:
         # The lines of a code would look like further answers.
         code = " ".join(metric["code"].split())
-        print(metric["id"], metric["name"], len(metric["filters"]), code, sep="\t", file=options.answers)
+        print_line(options.answers, metric["id"], metric["name"], len(metric["filters"]), code)
 
 
 def _create(options: Namespace) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.registry_access import opened_registry
 from aporia_provider.errors import AporiaError, ConflictError, ValidationError
 
@@ -81,7 +82,7 @@ def create_all(creations: Sequence[Creation], what: str, options: Namespace) -> 
         print(json.dumps(results, indent=2), file=options.answers)
     else:
         for result in results:
-            print(result["status"], result["model_id"], result["name"], sep="\t", file=options.answers)
+            print_line(options.answers, result["status"], result["model_id"], result["name"])
     for fault in faults:
         print(fault, file=sys.stderr)
     print(f"{len(results)} of {len(creations)} {what} are registered.", file=sys.stderr)

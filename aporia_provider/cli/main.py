@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.cli.about import add_about
 from aporia_provider.cli.alerts import add_alerts
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.arguments import period, port, seconds
 from aporia_provider.cli.compare import add_compare
 from aporia_provider.cli.compare_segments import add_compare_segments
@@ -218,7 +219,7 @@ def _list_tokens(options: Namespace) -> None:
             times = (token["created_at"], token["expires_at"], token["last_used_at"])
             shown = ("-" if time is None else time.isoformat(timespec="seconds") for time in times)
             rights = "read-only" if token["read_only"] else "all"
-            print(token["environment"], token["name"], *shown, rights, sep="\t", file=options.answers)
+            print_line(options.answers, token["environment"], token["name"], *shown, rights)
 
 
 def _revoke_token(options: Namespace) -> None:

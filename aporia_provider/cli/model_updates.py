@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.registry_access import opened_registry, with_common_options
 
 if TYPE_CHECKING:
@@ -43,6 +44,6 @@ def _update(options: Namespace) -> None:
     if options.json:
         print(json.dumps(update, indent=2), file=options.answers)
         return
-    print(update["id"], update["status"], sep="\t", file=options.answers)
+    print_line(options.answers, update["id"], update["status"])
     for note in update["notes"]:
         print(note, file=sys.stderr)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.arguments import moment
 from aporia_provider.cli.registry_access import find_credentials, opened_registry, with_common_options
 from aporia_provider.errors import NotFoundError, ValidationError
@@ -117,7 +118,7 @@ def _list(options: Namespace) -> None:
         active = "active" if monitor["is_active"] else "inactive"
         problems = "; ".join(monitor["problems"]) or "-"
         line = monitor["id"], monitor["model_id"] or "-", monitor["type"], active, _name(monitor), problems
-        print(*line, sep="\t", file=options.answers)
+        print_line(options.answers, *line)
 
 
 def _apply(options: Namespace) -> None:
@@ -142,7 +143,7 @@ def _apply(options: Namespace) -> None:
         return
     for model_id, of_model in changes.items():
         for change in of_model:
-            print(change.action, model_id, change.name, sep="\t", file=options.answers)
+            print_line(options.answers, change.action, model_id, change.name)
             for difference in change.differences:
                 print(f"{change.name}: {difference}", file=sys.stderr)
         print(f"Model {model_id}: {summary(of_model)}.", file=sys.stderr)
@@ -189,9 +190,9 @@ def _replay(options: Namespace) -> None:
     for alert in report["alerts"]:
         window, failed = f"{alert['start']}/{alert['end']}", ",".join(alert["failed"])
         line = _rows(alert), window, alert["occurrences"], failed
-        print(*line, sep="\t", file=options.answers)
+        print_line(options.answers, *line)
     for planted in report.get("planted", ()):
-        print("planted", *_planted(report["monitor"], planted), sep="\t", file=options.answers)
+        print_line(options.answers, "planted", *_planted(report["monitor"], planted))
     for text in (*report["problems"], *report["notes"]):
         print(text, file=sys.stderr)
     verdicts = ", ".join(f"{count} {outcome}" for outcome, count in report["verdicts"].items())
@@ -255,7 +256,7 @@ def _evaluate(options: Namespace) -> None:
     for problem in tables["problems"]:
         print(problem, file=sys.stderr)
     for monitor in report["monitors"]:
-        print(monitor["name"], _counts(monitor), sep="\t", file=options.answers)
+        print_line(options.answers, monitor["name"], _counts(monitor))
         for text in (*monitor["problems"], *monitor["notes"]):
             print(f"{monitor['name']}: {text}", file=sys.stderr)
     print(f"{len(report['monitors'])} active monitors, {_counts(report)}.", file=sys.stderr)

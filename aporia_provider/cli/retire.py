@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.arguments import period
 from aporia_provider.cli.registry_access import opened_registry, with_common_options
 
@@ -47,7 +48,7 @@ def _run(options: Namespace) -> None:
         return
     for version in result["retired"]:
         line = version["model_version"], version["data_until"] or "-", version["reason"]
-        print(*line, sep="\t", file=options.answers)
+        print_line(options.answers, *line)
     verb = "would be retired" if options.dry_run else "retired"
     kept, disabled, empty = (len(result[name]) for name in ("kept", "already_disabled", "without_datasets"))
     counts = f"{kept} kept, {disabled} already disabled, {empty} without datasets"

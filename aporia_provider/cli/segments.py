@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.cli.answer_lines import print_line
 from aporia_provider.cli.definition_files import create_all, read_files
 from aporia_provider.cli.registry_access import opened_registry, with_common_options
 
@@ -99,10 +100,10 @@ def _list(options: Namespace) -> None:
     for each in segments:
         if options.terms:
             for term in each["terms"]:
-                print(each["name"], term["label"], term["condition"], sep="\t", file=options.answers)
+                print_line(options.answers, each["name"], term["label"], term["condition"])
         else:
             made = "manual" if each["manual"] else "filter"
-            print(each["id"], len(each["terms"]), made, each["name"], sep="\t", file=options.answers)
+            print_line(options.answers, each["id"], len(each["terms"]), made, each["name"])
 
 
 def _create(options: Namespace) -> int:
@@ -138,7 +139,7 @@ def _suggest(options: Namespace) -> None:
         for each in found["segments"]:
             segment = each["segment"]
             labels = ", ".join(map(str, segment.get("values") or segment["edges"]))
-            print(segment["name"], segment["field"], labels, sep="\t", file=options.answers)
+            print_line(options.answers, segment["name"], segment["field"], labels)
     for text in (*(each["reason"] for each in found["segments"]), *found["left_out"]):
         print(text, file=sys.stderr)
 
@@ -178,7 +179,7 @@ def _print_costs(costs: Sequence[tuple[str, str, SegmentCost]], options: Namespa
         print(json.dumps(body, indent=2), file=options.answers)
         return
     for _, name, cost in costs:
-        print(name, *_numbers(cost), sep="\t", file=options.answers)
+        print_line(options.answers, name, *_numbers(cost))
         for text in cost["problems"]:
             print(f"{name}: {text}", file=sys.stderr)
     for text in dict.fromkeys(text for _, _, cost in costs for text in cost["notes"]):

@@ -341,3 +341,14 @@ def test_the_cost_of_a_file_is_printed(model: MonitoredModel, run: Run, file: Pa
     assert (body[-1]["terms"], body[-1]["states"]) == (14, 7 * body[0]["states"])
     assert {each["model_id"] for each in body} == {"m"}
     assert model.registry.list_segments("m") == []
+
+
+def test_names_print_no_control_characters_and_no_further_lines(model: MonitoredModel, run: Run) -> None:
+    name, label = "a\x1b[2J\nb\u202ec", "x\ty\x9b"
+    model.registry.create_segment("m", Segment(name=name, conditions=[("age > 1", label)]))
+    printed = ("a\\x1b[2J\\nb\\u202ec", "x\\ty\\x9b", "age > 1")
+    assert run("segments", "list", "m", "--terms")[1] == "\t".join(printed) + "\n"
+    (line,) = run("segments", "list", "m")[1].splitlines()
+    assert line.split("\t")[1:] == ["1", "manual", printed[0]]
+    (told,) = json.loads(run("segments", "list", "m", "--json")[1])
+    assert told["name"] == name

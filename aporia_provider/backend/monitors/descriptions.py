@@ -54,7 +54,7 @@ def describe(failure: Failure, custom: str | None = None) -> str:
     Return the text of the alert on a failed window.
 
     The placeholders of the protocol are replaced; others are left unchanged. Values are escaped, since the
-    text is HTML.
+    text is HTML, and their line breaks are spaces.
 
     :param failure: The failed window.
     :param custom: Template of the monitor, which is used if its configuration has none.
@@ -64,7 +64,7 @@ def describe(failure: Failure, custom: str | None = None) -> str:
 
     def value(match: re.Match[str]) -> str:
         find = _VALUES.get(match[1])
-        return match[0] if find is None else escape(find(failure))
+        return match[0] if find is None else escape(" ".join(find(failure).splitlines()))
 
     return _PLACEHOLDER.sub(value, template)
 

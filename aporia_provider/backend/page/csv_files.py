@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from aporia_provider.csv_texts import without_formula
 
 
 def csv_response(header: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> Response:
@@ -25,10 +25,6 @@ def csv_response(header: Sequence[str], lines: Iterable[Sequence[Any]], name: st
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows([_csv_value(value) for value in line] for line in lines)
+    writer.writerows([without_formula(value) for value in line] for line in lines)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text.getvalue(), media_type="text/csv", headers=headers)
-
-
-def _csv_value(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
