@@ -17,6 +17,8 @@ def delete_segment_states(session: Session, segment: SegmentRow) -> None:
 
     :param session: A session with a write transaction.
     """
+    # A sync that is committing states of the segment holds a shared lock on the row.
+    session.refresh(segment, with_for_update=True)
     parts = [f"{part}@{segment.key}" for part in (FIELDS, PERFORMANCE)]
     versions = select(VersionRow.key).filter_by(model_key=segment.model_key)
     datasets = select(DatasetRow.key).where(DatasetRow.version_key.in_(versions))

@@ -102,7 +102,8 @@ class SyncStore:
         self, stored: StoredPart, started: datetime, error: Exception, latest_version: int | None
     ) -> None:
         """
-        Store the error of a failed sync, unless another sync has acquired the lease.
+        Store the error of a failed sync, unless another sync has acquired the lease or the segment of the
+        part was deleted.
 
         :param stored: The part.
         :param started: Start of the sync.
@@ -114,7 +115,7 @@ class SyncStore:
             values["latest_version"] = latest_version
         with self._database.write_transaction() as session:
             # The current holder of the lease may have succeeded.
-            if self._lease.renew(session):
+            if self._lease.renew(session) and (stored.segment is None or _existing(session, [stored])):
                 upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
 
     def commit(
