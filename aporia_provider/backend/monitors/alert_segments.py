@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from aporia_provider.alerts import Alert
 from aporia_provider.api import AporiaApi
@@ -46,8 +47,8 @@ def find_alert_segment(
     :param api: The embedded backend, or a client of this project's server.
     :param alert: The alert.
     :param configuration: The configuration of its monitor; None to read it.
-    :raises aporia_provider.errors.NotFoundError: if the monitor or the segment was deleted, or the segment
-        was created again without this term.
+    :raises aporia_provider.errors.NotFoundError: if the monitor or the segment was deleted, even if a segment
+        of this name was created after the alert was opened: it may have other conditions.
     """
     if alert.segment is None:
         return None
@@ -55,8 +56,14 @@ def find_alert_segment(
     for segment in api.list_segments(alert.model_id):
         if of_monitor is None or of_monitor[0] not in (segment["id"], segment["name"]):
             continue
+        if alert.history and _is_later(segment["created_at"], alert.history[0].at):
+            continue
         for term in segment["terms"]:
             if segment_text(segment["name"], term["label"]) == alert.segment:
                 value = SegmentValue(id=segment["name"], value=term["label"])
                 return AlertSegment(value, term["condition"])
     raise NotFoundError(f"The segment of alert {alert.id}, which is about {alert.segment}, was deleted")
+
+
+def _is_later(moment: str, other: str) -> bool:
+    return datetime.fromisoformat(moment) > datetime.fromisoformat(other)

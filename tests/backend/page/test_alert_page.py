@@ -21,6 +21,7 @@ from aporia_provider.engine.session import spark_session
 from aporia_provider.errors import NotFoundError
 from aporia_provider.schema import VersionSchema
 from aporia_provider.segment_values import SegmentValue
+from aporia_provider.segments import Segment
 from tests.backend.conftest import copied
 from tests.backend.monitors.monitored_model import (
     SCHEMA,
@@ -152,6 +153,39 @@ def test_the_statement_selects_the_rows_of_the_segment(of_segment: MonitoredMode
     assert "plan" not in page.rows.sql
     assert page.rows.note is not None
     assert "does not select the rows of plan = it's" in page.rows.note
+
+
+def test_a_segment_that_was_registered_again_is_another(of_segment: MonitoredModel) -> None:
+    """It may have other conditions than those of the alert."""
+    (alert,) = of_segment.registry.get_alerts("m")
+    of_segment.registry.delete_segment("m", "plan")
+    again = Segment(name="plan", conditions=[("age > 1", "it's")])
+    of_segment.registry.create_segment("m", again)
+    page = alert_page(of_segment.registry, "m", alert.id)
+    assert page.segment is None
+    assert "age" not in (page.rows.sql or "")
+    assert "plan = it's: the segment was deleted or changed" in (page.rows.note or "")
+
+
+def test_of_two_segments_with_the_same_text_the_one_of_the_monitor_is_shown(
+    tmp_path: Path, month: Path
+) -> None:
+    """Names and labels may contain what is between them in the text."""
+    with MonitoredModel(copied(month, tmp_path), "e") as found:
+        for name, label in (("a", "b = c"), ("a = b", "c")):
+            found.segment(name, label)
+        found.store({DAYS: usual()})
+        found.store_terms("a = b", {"c": {DAYS: labelled(tp=50, tn=50, fp=50, fn=50)}}, part="performance")
+        each = {"group": "a = b", "value": None}
+        body = configuration({"type": "accuracy"}, {"name": "RANGE", "min": 0.85}, segment=each)
+        found.monitor("performance_degradation", body)
+        found.complete_until(on(DAYS + 1))
+        found.evaluate(DAYS + 1)
+        (alert,) = found.registry.get_alerts("m")
+        assert alert.segment == "a = b = c"
+        page = alert_page(found.registry, "m", alert.id)
+        assert page.segment == SegmentValue(id="a = b", value="c")
+        assert (page.rows.sql or "").splitlines()[-2] == "  AND `plan` = 'c'"
 
 
 @pytest.fixture
