@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import BeforeValidator, Field
 
 from aporia_provider.base_model import MAX_TITLE, Name, PublicModel
+
+
+MAX_LABEL: Final = 2 * MAX_TITLE
+"""Maximum length of the label of a term in characters: those of intersections have two labels."""
 
 
 def label_of(value: str | float) -> str:
@@ -38,7 +42,7 @@ class SegmentValue(PublicModel):
     id: Name
     value: Annotated[
         str,
-        Field(max_length=2 * MAX_TITLE),
+        Field(max_length=MAX_LABEL),
         BeforeValidator(lambda value: label_of(value) if isinstance(value, bool | int | float) else value),
     ]
 

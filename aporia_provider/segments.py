@@ -93,11 +93,11 @@ class Segment(PublicModel):
         if len(labels) > MAX_TERMS:
             yield f"a segment has at most {MAX_TERMS} terms, not {len(labels)}"
         seen: set[str] = set()
-        for label in labels:
+        for label in labels[:MAX_TERMS]:
             if not label.strip():
                 yield f"the label {label!r} is empty; a condition on such a value can have another label"
             if label in seen and not is_template(label):
-                yield f"there are several terms {label!r}"
+                yield f"there are several terms {label[:MAX_TITLE]!r}"
             seen.add(label)
             if len(label) > MAX_TITLE:
                 yield f"the label {label[:40]!r}… is longer than {MAX_TITLE} characters"

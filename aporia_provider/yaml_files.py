@@ -27,7 +27,8 @@ def load_mapping(text: str, keys: str) -> dict[str, Any]:
         raise ValidationError(f"The file has more than {MAX_FILE} characters")
     try:
         body = yaml.load(text, _Loader)  # noqa: S506 - a subclass of the safe loader
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        # Days that do not exist and numbers of thousands of digits raise the latter two.
         raise ValidationError(f"The file is not YAML: {error}") from None
     if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
         raise ValidationError(f"The file needs the keys {keys}")

@@ -186,6 +186,8 @@ def test_a_file_may_use_anchors() -> None:
         ("model: m\nmonitors: []", "monitors: "),
         ("!!python/object/apply:os.system ['true']", "is not YAML"),
         ("[" * 5_000, "is not YAML"),
+        ("model: 2024-13-45", "is not YAML: month must be in"),
+        (f"model: {'9' * 5_000}", "is not YAML: Exceeds the limit"),
         ("x" * 1_000_001, "more than 1000000 characters"),
         (
             "a: &a [x,x,x,x,x,x,x,x,x,x]\n"

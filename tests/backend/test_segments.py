@@ -11,6 +11,7 @@ from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segment_values import SegmentValue
 from aporia_provider.segments import Segment
 from tests.backend.conftest import copied
 
@@ -120,3 +121,30 @@ def test_a_segment_of_a_model_without_a_version_is_refused(registry: EmbeddedReg
     registry.create_model(Model(id="empty", name="E"))
     with pytest.raises(NotFoundError, match="has no version"):
         registry.create_segment("empty", PLANS)
+
+
+def test_labels_of_intersections_are_different_and_can_be_queried(registry: EmbeddedRegistry) -> None:
+    registry.create_segment("m", Segment(name="x", conditions=[("age > 1", "a"), ("age > 2", "a & b")]))
+    registry.create_segment("m", Segment(name="y", conditions=[("age > 3", "b & c"), ("age > 4", "c")]))
+    with pytest.raises(ValidationError, match=r"there are several terms 'a & b & c'$"):
+        registry.create_segment("m", Segment(name="both", intersection=("x", "y")))
+    for name, length in (("long", 255), ("as long", 252)):
+        label = name[0] * length
+        registry.create_segment("m", Segment(name=name, conditions=[("age > 5", label)]))
+    registry.create_segment("m", Segment(name="510", intersection=("long", "as long")))
+    (label,) = [term["label"] for term in registry.list_segments("m")[-1]["terms"]]
+    assert SegmentValue(id="510", value=label).value == label
+    with pytest.raises(ValidationError, match=r"the label 'lll.*… is longer than 510 characters"):
+        registry.create_segment("m", Segment(name="more", intersection=("510", "y")))
+
+
+def test_values_that_look_like_templates_are_labels_that_differ(registry: EmbeddedRegistry) -> None:
+    """An operator renders them before it registers the segment; nothing else does."""
+    with pytest.raises(ValidationError, match="there are several terms '{{ a }}'"):
+        registry.create_segment("m", Segment(name="s", field="plan", values=["{{ a }}", "{{ a }}"]))
+
+
+def test_the_error_of_many_long_labels_is_short() -> None:
+    with pytest.raises(ValidationError, match="at most 100 terms, not 1000") as failed:
+        Segment(name="s", field="plan", values=["x" * 50_000] * 1_000)
+    assert len(str(failed.value)) < 100 * 400

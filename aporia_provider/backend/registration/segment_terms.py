@@ -8,6 +8,7 @@ from aporia_provider.base_model import MAX_FAULTS
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.segments import ConditionError, checked_condition
 from aporia_provider.segment_conditions import Term
+from aporia_provider.segment_values import MAX_LABEL
 from aporia_provider.segments import MAX_CONDITION, MAX_MODEL_TERMS, MAX_SEGMENTS, MAX_TERMS
 
 
@@ -25,7 +26,7 @@ def checked_terms(name: str, terms: Sequence[Term], fields: Mapping[str, str]) -
     :param fields: Fields of the model and their types.
     :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
-    checked, problems = list[Term](), list[str]()
+    checked, problems = list[Term](), list(_label_faults([label for label, _ in terms]))
     for label, condition in terms:
         try:
             checked.append((label, canonical_condition(condition, fields)))
@@ -34,6 +35,15 @@ def checked_terms(name: str, terms: Sequence[Term], fields: Mapping[str, str]) -
     if problems:
         raise ValidationError(f"Segment {name!r} is not valid", problems=problems[:MAX_FAULTS])
     return checked
+
+
+def _label_faults(labels: Sequence[str]) -> Iterator[str]:
+    """Yield the faults of labels that only intersections have, and texts that look like templates."""
+    for label in dict.fromkeys(each for each in labels if labels.count(each) > 1):
+        yield f"there are several terms {label[:MAX_LABEL]!r}"
+    for label in labels:
+        if len(label) > MAX_LABEL:
+            yield f"the label {label[:40]!r}… is longer than {MAX_LABEL} characters"
 
 
 def canonical_condition(text: str, fields: Mapping[str, str]) -> str:
