@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field
 
 from aporia_provider.base_model import MAX_TITLE, Name, PublicModel
 
-
 MAX_LABEL: Final = 2 * MAX_TITLE
 """Maximum length of the label of a term in characters: those of intersections have two labels."""
 

@@ -140,7 +140,7 @@ def test_labels_of_intersections_are_different_and_can_be_queried(registry: Embe
 
 def test_values_that_look_like_templates_are_labels_that_differ(registry: EmbeddedRegistry) -> None:
     """An operator renders them before it registers the segment; nothing else does."""
-    with pytest.raises(ValidationError, match="there are several terms '{{ a }}'"):
+    with pytest.raises(ValidationError, match="there are several terms"):
         registry.create_segment("m", Segment(name="s", field="plan", values=["{{ a }}", "{{ a }}"]))
 
 
