@@ -23,7 +23,7 @@ def add_custom_metrics(commands: _SubParsersAction[ArgumentParser]) -> list[Argu
 
 
 def _add_list(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
-    parser = actions.add_parser("list", help="list custom metrics: id, name, number of filters, code")
+    parser = actions.add_parser("list", help="list custom metrics: id, name, number of made segments, code")
     parser.add_argument("model", metavar="MODEL", help="id of the model")
     parser.set_defaults(run=_list)
     return parser

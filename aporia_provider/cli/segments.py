@@ -30,7 +30,7 @@ def add_segments(commands: _SubParsersAction[ArgumentParser]) -> list[ArgumentPa
 
 def _add_list(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser = actions.add_parser(
-        "list", help="list segments: id, number of terms, created by hand or for a filter, name"
+        "list", help="list segments: id, number of terms, manual (or made for a filter, or for sums), name"
     )
     parser.add_argument("model", metavar="MODEL", help="id of the model")
     parser.add_argument("--terms", action="store_true", help="print each term: name, label, condition")
@@ -102,7 +102,7 @@ def _list(options: Namespace) -> None:
             for term in each["terms"]:
                 print_line(options.answers, each["name"], term["label"], term["condition"])
         else:
-            made = "manual" if each["manual"] else "filter"
+            made = "manual" if each["manual"] else "sums" if "sums" in each["registration"] else "filter"
             print_line(options.answers, each["id"], len(each["terms"]), made, each["name"])
 
 

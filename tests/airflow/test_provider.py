@@ -138,7 +138,7 @@ def test_every_module_of_a_kind_is_named(kind: str) -> None:
     (entry,) = get_provider_info()[kind]
     # What they have in common is no module to use.
     shared = {
-        "hooks": ("connection_credentials", "connection_lookup", "connector", "dataset_syncs"),
+        "hooks": ("base_hook", "connection_credentials", "connection_lookup", "connector", "dataset_syncs"),
         "operators": ("base", "outcomes", "parameters", "protocol_parameters", "rendering"),
         "sensors": ("api_sensor", "deferrable", "rendered_values"),
         "triggers": (

@@ -198,14 +198,16 @@ def test_a_file_is_created_listed_and_deleted(run: Run, file: Path) -> None:
         ["2", "manual", "plans"],
         ["4", "manual", "both"],
         ["1", "filter", lines[3][2]],
+        ["1", "sums", lines[4][2]],
     ]
     assert "age > 70" in lines[3][2]
+    assert "sums of" in lines[4][2]
     _, out, _ = run("segments", "list", "m", "--terms")
     assert "plans\tgold\tfeatures.plan = 'gold'\n" in out
     listed = json.loads(run("segments", "list", "m", "--json")[1])
     assert [each["name"] for each in listed[:3]] == list(names)
     _, out, _ = run("custom-metrics", "list", "m")
-    assert out.rstrip("\n").split("\t")[1:] == ["old", "1", 'old = count(filter="age > 70") old / count()']
+    assert out.rstrip("\n").split("\t")[1:] == ["old", "2", 'old = count(filter="age > 70") old / count()']
     assert run("custom-metrics", "delete", "m", "old")[2] == "Custom metric old of model m was deleted.\n"
     assert run("segments", "delete", "m", *names)[0] == 0
     assert run("segments", "list", "m")[1] == run("custom-metrics", "list", "m")[1] == ""
