@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
@@ -41,7 +40,7 @@ def unreliable(result: MetricResult, *reasons: str | None) -> MetricResult:
     :param reasons: Reasons to add to the reasons of the result.
     """
     reason = joined(result.reason, *reasons)
-    return replace(result, value=None, status="insufficient_data", shown=result.number, reason=reason)
+    return result.changed(value=None, status="insufficient_data", shown=result.number, reason=reason)
 
 
 def joined(*reasons: str | None) -> str | None:
@@ -63,7 +62,7 @@ def with_left_out(result: MetricResult, count: int, noun: str, remaining: int | 
     if not count:
         return result
     reason = joined(result.reason, f"{noun} are left out: {count}")
-    counted = replace(result, left_out=result.left_out + count, reason=reason)
+    counted = result.changed(left_out=result.left_out + count, reason=reason)
     rows = count + (result.samples if remaining is None else remaining)
     if result.value is None or count <= MOST_LEFT_OUT * rows:
         return counted
@@ -79,8 +78,8 @@ def with_interval(result: MetricResult, interval: Interval | None) -> MetricResu
     """
     if interval is None or result.number is None:
         return result
-    widened = interval.widened(result.bound)
-    return replace(result, low=widened.low, high=widened.high)
+    low, high = interval.ends(result.bound)
+    return result.changed(low=low, high=high)
 
 
 def widened(result: MetricResult, by: float) -> MetricResult:
@@ -89,7 +88,7 @@ def widened(result: MetricResult, by: float) -> MetricResult:
         None if not isinstance(end, float) else end + error
         for end, error in ((result.low, -by), (result.high, by))
     )
-    return replace(result, bound=result.bound + by, low=low, high=high)
+    return result.changed(bound=result.bound + by, low=low, high=high)
 
 
 def number_result(number: Fraction | float, samples: int) -> MetricResult:
@@ -97,7 +96,19 @@ def number_result(number: Fraction | float, samples: int) -> MetricResult:
     try:
         return MetricResult(float(number), samples=samples)
     except OverflowError:
-        return undefined("the number is too great for a float", samples)
+        return _too_great(samples)
+
+
+def ratio_result(numerator: int, denominator: int, samples: int) -> MetricResult:
+    """Return the result of a metric from a ratio of integers, see :func:`number_result`."""
+    try:
+        return MetricResult(numerator / denominator, samples=samples)
+    except OverflowError:
+        return _too_great(samples)
+
+
+def _too_great(samples: int) -> MetricResult:
+    return undefined("the number is too great for a float", samples)
 
 
 def as_time(result: MetricResult) -> MetricResult:
@@ -114,7 +125,7 @@ def as_time(result: MetricResult) -> MetricResult:
         None if not isinstance(end, float) else _time_of(min(max(end, _FIRST), _LAST))
         for end in (result.low, result.high)
     )
-    return replace(result, value=moment, bound=(result.bound + rounding) / 1_000_000, low=low, high=high)
+    return result.changed(value=moment, bound=(result.bound + rounding) / 1_000_000, low=low, high=high)
 
 
 def _time_of(number: float) -> str | None:

@@ -122,17 +122,17 @@ class MetricRequest:
     def _kinds(self) -> set[Kind]:
         return metric_kinds(self.metric.metric, self.version.schema.model_type)
 
-    @property
+    @cached_property
     def _is_expected(self) -> bool:
         return "expected" in self._kinds
 
-    @property
+    @cached_property
     def _has_baseline(self) -> bool:
         if self._is_expected:
             return self._baseline.role is not None
         return "distance" in self._kinds
 
-    @property
+    @cached_property
     def _role(self) -> str:
         return self.metric.datasets.data.dataset_type
 
@@ -160,23 +160,25 @@ class MetricRequest:
         return dropped.marked(result, baseline.window(within), has_states, data)
 
     def _computed(self, within: Range) -> MetricResult:
-        states = self.series.within(within)
-        name, state = self.metric.metric, total(state for _, state in states)
+        state = self.series.total(within)
         if "distance" in self._kinds:
             return self._drift(within, state)
         if state is None:
             return self._without_rows()
         if self.selector.type is None:
-            return row_metric(name, cast("Rows", states))
+            return row_metric(self.metric.metric, cast("Rows", self.series.within(within)))
         if self._is_expected:
             return advised(self._expected(within, state), self._advice(within))
         if self.selector.performance:
             return advised(self._performance_request.result(state), self._advice(within))
+        return statistic(self.metric.metric, self.selector.type_of(state), state, self._statistic_parameters)
+
+    @cached_property
+    def _statistic_parameters(self) -> StatisticParameters:
         parameters = self._parameters
         bins = self.version.bins(self._role, self.selector.key)
         confidence = CONFIDENCE if parameters.confidence is None else parameters.confidence
-        statistic_parameters = StatisticParameters(bins, parameters.quantile, self._value, confidence)
-        return statistic(name, self.selector.type_of(state), state, statistic_parameters)
+        return StatisticParameters(bins, parameters.quantile, self._value, confidence)
 
     @cached_property
     def _value(self) -> str | None:

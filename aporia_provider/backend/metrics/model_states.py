@@ -104,7 +104,7 @@ class VersionStates:
         self._dropped: dict[StatesKey, DroppedRanges] = {}
         self._merged: dict[StatesKey, State | None] = {}
         self._bins: dict[tuple[str, str], Bins | None] = {}
-        self._dumped_bins: dict[str, dict[str, Any]] = {}
+        self._dumped_bins: dict[str, dict[str, msgspec.Raw]] = {}
         self._synced: dict[str, bool] = {}
         self._labelled: dict[str, list[str]] = {}
 
@@ -156,16 +156,18 @@ class VersionStates:
         """Return the bins that the stored states of a dataset's field use."""
         if (role, key) not in self._bins:
             stored = self._stored_bins(role).get(key)
-            self._bins[role, key] = None if stored is None else load_bins({key: stored})[key]
+            self._bins[role, key] = (
+                None if stored is None else load_bins({key: msgspec.json.decode(stored)})[key]
+            )
         return self._bins[role, key]
 
-    def _stored_bins(self, role: str) -> dict[str, Any]:
+    def _stored_bins(self, role: str) -> dict[str, msgspec.Raw]:
         if role not in self._dumped_bins:
             dataset = find_dataset(self._session, self._row, role)
             of_fields = SyncRow.dataset_key == dataset.key, SyncRow.part == FIELDS
             text = self._session.scalar(select(cast(SyncRow.grids, Text)).where(*of_fields))
-            # With many fields, the json module takes longer than the rest of a query.
-            self._dumped_bins[role] = msgspec.json.decode(text) if text else {}
+            # With many fields, parsing the bins of all of them takes longer than the rest of a query.
+            self._dumped_bins[role] = msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text else {}
         return self._dumped_bins[role]
 
     def is_synced(self, role: str) -> bool:

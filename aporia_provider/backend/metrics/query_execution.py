@@ -139,19 +139,14 @@ class _MetricPlan:
 
     def results(self) -> Iterator[tuple[Range, QueryResult]]:
         """Yield a result for each range; an error in one range does not affect the others."""
+        id, version, segment = self.metric.id, self._version, self.metric.datasets.data.segment
         for part in self.ranges:
             check_deadline()
             result, error = self._result(part)
-            segment = self.metric.datasets.data.segment
+            dumped = None if segment is None else segment.model_dump()
             yield (
                 part,
-                QueryResult.of(
-                    result,
-                    id=self.metric.id,
-                    model_version=self._version,
-                    error=error,
-                    segment=None if segment is None else segment.model_dump(),
-                ),
+                QueryResult.of(result, id=id, model_version=version, error=error, segment=dumped),
             )
 
     @property

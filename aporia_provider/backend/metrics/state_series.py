@@ -61,6 +61,11 @@ class Series:
             return self.states
         return [*self._timed[bisect_left(self._buckets, start) : bisect_left(self._buckets, end)]]
 
+    def total(self, part: Range) -> Any:
+        """Return the sum of the states in a range, see :meth:`within`; None if there are none."""
+        states = self.within(part)
+        return states[0][1] if len(states) == 1 else total(state for _, state in states)
+
     def part(self, part: Range) -> Series | None:
         """Return the states in a range; None if it begins or ends within a sum."""
         ends = zip(self.states, self._last, strict=True)

@@ -51,12 +51,14 @@ class Interval:
 
     def widened(self, bound: float) -> Interval:
         """Return the interval widened on both sides, within its limits."""
-        least, greatest = self.limits
-        low, high = (
-            min(max(end, least), greatest)
-            for end in (min(self.low, self.value) - bound, max(self.high, self.value) + bound)
-        )
+        low, high = self.ends(bound)
         return Interval(self.value, low, high, self.limits)
+
+    def ends(self, bound: float) -> tuple[float, float]:
+        """Return the bounds of the widened interval, see :meth:`widened`."""
+        least, greatest = self.limits
+        low, high = min(self.low, self.value) - bound, max(self.high, self.value) + bound
+        return min(max(low, least), greatest), min(max(high, least), greatest)
 
     def mapped(self, function: Callable[[float], float]) -> Interval:
         """Return the interval of an increasing function of the number."""

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from aporia_provider.monitoring.confidence.interval import Interval
 from aporia_provider.monitoring.confidence.quantiles import student_quantile
 
+Ratio = tuple[int, int]
+"""Numerator and denominator of a rational number, not necessarily in lowest terms."""
+
 
 def variance_of_mean(total: Fraction, squares: Fraction, count: int) -> Fraction | None:
     """
@@ -73,8 +76,18 @@ def error_interval(number: Fraction, variance: Fraction, count: int, confidence:
     :param count: Number of values, at least 2.
     :param confidence: Probability that the interval contains the estimated number.
     """
+    return interval_of_ratios(number.as_integer_ratio(), variance.as_integer_ratio(), count, confidence)
+
+
+def interval_of_ratios(number: Ratio, variance: Ratio, count: int, confidence: float) -> Interval | None:
+    """
+    Return the interval of an estimate, see :func:`error_interval`.
+
+    :param number: The estimate as a ratio of integers, which need not be in lowest terms.
+    :param variance: Its sampling variance, likewise.
+    """
     try:
-        value, deviation = float(number), math.sqrt(variance)
+        value, deviation = number[0] / number[1], math.sqrt(variance[0] / variance[1])
     except OverflowError:
         return None
     half = student_quantile(confidence, count - 1) * deviation

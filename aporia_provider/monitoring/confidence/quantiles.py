@@ -28,11 +28,18 @@ def student_quantile(confidence: float, degrees: int) -> float:
         return math.tan(math.pi * confidence / 2)
     if degrees == 2:
         return confidence * math.sqrt(2 / (1 - confidence * confidence))
+    z, (first, second, third, fourth) = _expansion(confidence)
+    n = float(degrees)
+    return z + math.fsum((first / n, second / n**2, third / n**3, fourth / n**4))
+
+
+@lru_cache(64)
+def _expansion(confidence: float) -> tuple[float, tuple[float, float, float, float]]:
+    """Return the normal quantile, and the numerators of the powers of the degrees of freedom."""
     z = normal_quantile(confidence)
-    terms = (
+    return z, (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return z + math.fsum(term / float(degrees) ** power for power, term in enumerate(terms, 1))

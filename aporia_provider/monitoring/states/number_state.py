@@ -86,7 +86,8 @@ class NumericState(State):
     @property
     def finite(self) -> int:
         """Number of finite values."""
-        return self.rows - self.nulls - self.nans - self.infinite
+        missing = self.nulls + self.nans
+        return self.rows - missing - self.positive_infinities - self.negative_infinities
 
     @property
     def infinite(self) -> int:
@@ -97,6 +98,15 @@ class NumericState(State):
     def total(self) -> Fraction:
         """Sum of the values."""
         return self.negative_sum + self.positive_sum
+
+    @property
+    def total_ratio(self) -> tuple[int, int]:
+        """Sum of the values as numerator and denominator, not necessarily in lowest terms."""
+        negative, negative_divisor = self.ratio("negative_sum")
+        positive, divisor = self.ratio("positive_sum")
+        if not negative:
+            return positive, divisor
+        return positive * negative_divisor + negative * divisor, divisor * negative_divisor
 
 
 def _finite(ordered: Floats, bins: NumericBins | None) -> dict[str, Any]:

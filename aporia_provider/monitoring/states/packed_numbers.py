@@ -45,8 +45,13 @@ def pack_fraction(number: Fraction) -> tuple[PackedInteger, PackedInteger]:
 
 def unpack_fraction(packed: Sequence[PackedInteger]) -> Fraction:
     """Return the fraction from the result of :func:`pack_fraction`."""
-    denominator, numerator = map(unpack_integer, packed)
-    return Fraction(numerator, 1 << -denominator if denominator <= 0 else denominator)
+    return Fraction(*unpack_ratio(packed))
+
+
+def unpack_ratio(packed: Sequence[PackedInteger]) -> tuple[int, int]:
+    """Return numerator and denominator from the result of :func:`pack_fraction`."""
+    denominator, numerator = unpack_integer(packed[0]), unpack_integer(packed[1])
+    return numerator, 1 << -denominator if denominator <= 0 else denominator
 
 
 def pack_fractions(numbers: Sequence[Fraction]) -> list[Any]:

@@ -35,6 +35,8 @@ class _Deviations(NamedTuple):
     """
     Sums of squared distances as integers, since arithmetic of fractions takes several times as long.
 
+    The integers are not divided by their common factors.
+
     :param from_mean: Sum of squared distances from the mean, times the divisor.
     :param from_centre: Sum of squared distances from the centre of the bins, times the divisor.
     :param divisor: A positive integer.
@@ -47,13 +49,17 @@ class _Deviations(NamedTuple):
     @classmethod
     def of(cls, state: NumericState, bins: NumericBins | None) -> _Deviations:
         """Return the sums for a state of at least one value."""
-        n, total, squares = state.finite, state.total, state.squares
+        n, (total, total_divisor), (squares, squared_divisor) = (
+            state.finite,
+            state.total_ratio,
+            state.ratio("squares"),
+        )
         centre, centre_divisor = bins.centre.as_integer_ratio() if bins else (0, 1)
         unit, unit_divisor = bins.unit.as_integer_ratio() if bins else (1, 1)
-        shifted = total.numerator * centre_divisor - n * centre * total.denominator
-        shifted_divisor = n * (total.denominator * centre_divisor) ** 2
-        squares_divisor = squares.denominator * unit_divisor**2
-        from_centre = squares.numerator * unit**2 * shifted_divisor
+        shifted = total * centre_divisor - n * centre * total_divisor
+        shifted_divisor = n * (total_divisor * centre_divisor) ** 2
+        squares_divisor = squared_divisor * unit_divisor**2
+        from_centre = squares * unit**2 * shifted_divisor
         from_mean = max(0, from_centre - shifted * shifted * squares_divisor)
         return cls(from_mean, from_centre, squares_divisor * shifted_divisor)
 
@@ -72,12 +78,22 @@ def accurate_variance(state: NumericState, bins: NumericBins | None, *, less: in
 
     :return: None if there are too few values, or the deviation is not accurate.
     """
+    ratio = accurate_variance_ratio(state, bins, less=less)
+    return None if ratio is None else Fraction(*ratio)
+
+
+def accurate_variance_ratio(
+    state: NumericState, bins: NumericBins | None, *, less: int = 0
+) -> tuple[int, int] | None:
+    """
+    Return numerator and denominator of the variance, not in lowest terms; see :func:`accurate_variance`.
+    """
     if state.finite - less < 1:
         return None
     deviations = _Deviations.of(state, bins)
     if state.least != state.greatest and (is_cut(state, bins) or deviations.are_rounding_errors):
         return None
-    return Fraction(deviations.from_mean, deviations.divisor * (state.finite - less))
+    return deviations.from_mean, deviations.divisor * (state.finite - less)
 
 
 def known_deviation(state: NumericState, bins: NumericBins | None) -> float | None:
@@ -97,8 +113,14 @@ def is_cut(state: NumericState, bins: NumericBins | None) -> bool:
     """Return whether a squared value overflowed and was replaced by the largest float."""
     centre, unit = (bins.centre, bins.unit) if bins else (0.0, 1.0)
     # The squares of the minimum and the maximum are the greatest, computed here as in the state.
-    ends = [(end - centre) / unit for end in (state.least, state.greatest) if end is not None]
-    return any(math.isinf(end * end) for end in ends)
+    return _is_square_cut(state.least, centre, unit) or _is_square_cut(state.greatest, centre, unit)
+
+
+def _is_square_cut(end: float | None, centre: float, unit: float) -> bool:
+    if end is None:
+        return False
+    distance = (end - centre) / unit
+    return math.isinf(distance * distance)
 
 
 def squared_distances(state: NumericState, bins: NumericBins | None) -> Fraction:

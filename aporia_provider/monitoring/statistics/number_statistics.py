@@ -8,19 +8,20 @@ from typing import Any
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.bins.field_bins import NumericBins
-from aporia_provider.monitoring.confidence.means import error_interval
+from aporia_provider.monitoring.confidence.means import interval_of_ratios
 from aporia_provider.monitoring.metric_definition import FieldStatistic
 from aporia_provider.monitoring.result import (
     INFINITE,
     as_time,
     number_result,
+    ratio_result,
     undefined,
     with_interval,
     with_left_out,
 )
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
-    accurate_variance,
+    accurate_variance_ratio,
     is_cut,
     squared_deviations,
     squared_sum,
@@ -75,12 +76,14 @@ def _of_squares(make: Callable[[NumericState, NumericBins | None], Any]) -> Stat
 def _mean(state: NumericState, parameters: StatisticParameters) -> MetricResult:
     if not state.finite:
         return undefined("there are no values")
-    mean, confidence = state.total / state.finite, parameters.confidence
-    result = number_result(mean, state.finite)
-    spread = None if confidence is None else accurate_variance(state, parameters.bins, less=1)
+    count, (total, divisor), confidence = state.finite, state.total_ratio, parameters.confidence
+    mean = total, divisor * count
+    result = ratio_result(*mean, count)
+    spread = None if confidence is None else accurate_variance_ratio(state, parameters.bins, less=1)
     if spread is None or confidence is None:
         return result
-    return with_interval(result, error_interval(mean, spread / state.finite, state.finite, confidence))
+    variance = spread[0], spread[1] * count
+    return with_interval(result, interval_of_ratios(mean, variance, count, confidence))
 
 
 def _quantile(state: NumericState, parameters: StatisticParameters) -> MetricResult:

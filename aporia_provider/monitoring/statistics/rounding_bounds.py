@@ -62,7 +62,8 @@ def rounded(
 
 def _size(state: NumericState) -> float:
     """Return the maximum magnitude of the values."""
-    return max((abs(end) for end in (state.least, state.greatest) if end is not None), default=0.0)
+    # Both are known, or neither is.
+    return 0.0 if state.least is None else max(abs(state.least), abs(state.greatest or 0.0))
 
 
 def of_least(state: NumericState, _: NumericBins | None) -> float:
