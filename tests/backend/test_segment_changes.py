@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from aporia_provider.backend.deadlines import Deadline, apply_deadline
 from aporia_provider.backend.metrics.change_explanation import Change, explain
@@ -100,6 +101,52 @@ def test_the_planted_value_is_named_first(model: MonitoredModel, days: dict[int,
     assert f"| plan: {PLANTED} | {worst.before:.6g} | {worst.after:.6g} |" in text
     written = json.loads(json.dumps(found.to_dict()))["segments"]
     assert {each["segment"]: each["divided"] for each in written} == {"plan": True, "overlapping": False}
+
+
+def of_terms(
+    model: MonitoredModel, terms: Sequence[str], period: str | None = None
+) -> tuple[list[RangeResults], int]:
+    """The accuracy of terms, and the number of statements of the query."""
+    metrics = [
+        {
+            "id": value,
+            "metric": "accuracy",
+            "datasets": {
+                "data": {
+                    "dataset_type": "serving",
+                    "model_version": "v1",
+                    "segment": {"id": "plan", "value": value},
+                }
+            },
+        }
+        for value in terms
+    ]
+    query = MetricsQuery.from_wire({"model_id": "m", "metrics": metrics, "aggregation_period": period})
+    statements: list[str] = []
+
+    def note(*given: Any) -> None:
+        statements.append(given[2])
+
+    engine = model.registry.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        return model.registry.query_metrics(query), len(statements)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("period", [None, "daily"])
+def test_terms_are_read_together(model: MonitoredModel, period: str | None) -> None:
+    """The results are those of a query for each term, and the number of statements is that of two terms."""
+    found, statements = of_terms(model, VALUES, period)
+    assert statements == of_terms(model, VALUES[1:3], period)[1]
+    for value in VALUES:
+        alone, _ = of_terms(model, [value], period)
+        assert [(item.time_range, item.metrics) for item in alone] == [
+            (item.time_range, of_term)
+            for item in found
+            if (of_term := [each for each in item.metrics if each.id == value])
+        ]
 
 
 @pytest.mark.slow

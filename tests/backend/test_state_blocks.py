@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import pairwise
 from operator import add
@@ -13,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.profiles import is_stored, read_profile, replace_profile
+from aporia_provider.backend.store.state_blocks import BlockLayout
 from aporia_provider.backend.store.state_sums import SPANS, StateSums
 from aporia_provider.backend.store.sync_tables import DAY, FIELDS, StateBlockRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
@@ -136,6 +138,8 @@ def _check_ranges(
             for spans in ((), (DAY,), SPANS):
                 sums = StateSums(session, key, "features.a", (start, end), spans)
                 pieces = sums.read()
+                if spans == SPANS:
+                    _check_reading_together(session, key, (start, end), spans)
                 inside = {
                     bucket: state
                     for (bucket, field), state in expected.items()
@@ -153,6 +157,20 @@ def _check_ranges(
                 )
                 if not spans:
                     assert {piece.first: piece.state for piece in pieces} == inside
+
+
+def _check_reading_together(
+    session: Session, key: int, within: tuple[int | None, int | None], spans: Sequence[str]
+) -> None:
+    """Fields that are read together have the states that each has alone, in any order of reading."""
+    names = ["features.missing", "features.b", "features.a"]
+    together = StateSums.of_fields(session, key, names, within, spans, BlockLayout.of(session, key))
+    assert list(together) == names
+    for field in (names[2], names[1], names[0], names[2]):
+        alone = StateSums(session, key, field, within, spans)
+        assert together[field].pieces == alone.pieces
+        assert together[field].extent == alone.extent
+        assert together[field].read() == alone.read()
 
 
 @pytest.mark.very_slow

@@ -62,13 +62,21 @@ class MetricRequest:
 
     @classmethod
     def of(cls, model: ModelStates, metric: Metric, query: MetricsQuery, within: Range) -> MetricRequest:
-        data = metric.datasets.data
-        version = model.version(data.model_version).of_term(model.term(data.segment))
-        selector = select_states(metric, version)
-        request = cls(model, metric, query.aggregation_period, within, version, selector)
+        """Return the request of a metric of a dataset that exists."""
+        request = cls.unchecked(model, metric, query, within)
         # Report a missing dataset before states are read.
         request.summary  # noqa: B018
         return request
+
+    @classmethod
+    def unchecked(
+        cls, model: ModelStates, metric: Metric, query: MetricsQuery, within: Range
+    ) -> MetricRequest:
+        """Return the request of a metric, whose dataset may not exist."""
+        data = metric.datasets.data
+        version = model.version(data.model_version).of_term(model.term(data.segment))
+        selector = select_states(metric, version)
+        return cls(model, metric, query.aggregation_period, within, version, selector)
 
     @property
     def key(self) -> str:
@@ -99,10 +107,22 @@ class MetricRequest:
 
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
-        yield (self.version, self.states_key), self.summary.states
+        yield self.data_read, self.summary.states
+        if (read := self.baseline_read) is not None:
+            version, key = read
+            yield read, version.summary(key).states
+
+    @property
+    def data_read(self) -> Read:
+        """Return what is read of the data."""
+        return self.version, self.states_key
+
+    @property
+    def baseline_read(self) -> Read | None:
+        """Return what is read of the baseline; None if nothing is."""
         if self._has_baseline and self.ranges:
-            version, key = self._baseline.version, self._baseline.states_key
-            yield (version, key), version.summary(key).states
+            return self._baseline.version, self._baseline.states_key
+        return None
 
     @cached_property
     def ranges(self) -> Split | list[Range]:

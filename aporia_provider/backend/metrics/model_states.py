@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,10 +20,11 @@ from aporia_provider.backend.store.lookups import find_dataset, find_model, find
 from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES, model_retention
 from aporia_provider.backend.store.segment_keys import segment_part, term_prefix
 from aporia_provider.backend.store.segment_lookups import find_custom_metric, find_segment, model_segments
+from aporia_provider.backend.store.state_blocks import BlockLayout
 from aporia_provider.backend.store.state_sums import StateSums
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
-from aporia_provider.errors import ValidationError
+from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.monitoring.profiles.plan import Bins, load_bins
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.nearest import nearest
@@ -95,6 +97,7 @@ class VersionStates:
         term: StatesTerm | None = None,
     ) -> None:
         self._session, self._row, self._retention, self.term = session, row, retention, term
+        self._datasets: dict[str, tuple[DatasetRow, BlockLayout]] = {}
         self._of_terms: dict[StatesTerm, VersionStates] = {}
         self.of_all_rows: VersionStates = self
         self._read: dict[StatesKey, Series] = {}
@@ -127,6 +130,8 @@ class VersionStates:
     @cached_property
     def schema(self) -> VersionSchema:
         """Return the schema of the version."""
+        if self.of_all_rows is not self:
+            return self.of_all_rows.schema
         return VersionSchema.from_wire(self._row.registration)
 
     @cached_property
@@ -153,6 +158,8 @@ class VersionStates:
 
     def bins(self, role: str, key: str) -> Bins | None:
         """Return the bins that the stored states of a dataset's field use."""
+        if self.of_all_rows is not self:
+            return self.of_all_rows.bins(role, key)
         if (role, key) not in self._bins:
             stored = self._stored_bins(role).get(key)
             self._bins[role, key] = (
@@ -162,7 +169,7 @@ class VersionStates:
 
     def _stored_bins(self, role: str) -> dict[str, msgspec.Raw]:
         if role not in self._dumped_bins:
-            dataset = find_dataset(self._session, self._row, role)
+            dataset, _ = self._dataset(role)
             of_fields = SyncRow.dataset_key == dataset.key, SyncRow.part == FIELDS
             text = self._session.scalar(select(cast(SyncRow.grids, Text)).where(*of_fields))
             # With many fields, parsing the bins of all of them takes longer than the rest of a query.
@@ -172,7 +179,7 @@ class VersionStates:
     def is_synced(self, role: str) -> bool:
         """Return whether a sync of a dataset, or of the segment in it, has ever succeeded."""
         if role not in self._synced:
-            dataset = find_dataset(self._session, self._row, role)
+            dataset, _ = self._dataset(role)
             part = FIELDS if self.term is None else segment_part(FIELDS, self.term.segment.key)
             synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=part)
             self._synced[role] = self._session.scalar(synced) is not None
@@ -191,6 +198,8 @@ class VersionStates:
 
         The labels of the serving dataset include those in the actuals.
         """
+        if self.of_all_rows is not self:
+            return self.of_all_rows.labelled(role)
         if role not in self._labelled:
             self._labelled[role] = self._find_labelled(role)
         return self._labelled[role]
@@ -255,10 +264,41 @@ class VersionStates:
 
     def _state_sums(self, key: StatesKey) -> StateSums:
         if key not in self._sums:
-            dataset = find_dataset(self._session, self._row, key.role)
-            field = key.field if self.term is None else f"{self.term.prefix}{key.field}"
-            self._sums[key] = StateSums(self._session, dataset.key, field, key.within, key.spans)
+            dataset, layout = self._dataset(key.role)
+            found = self._session, dataset.key, self._stored_field(key), key.within, key.spans, layout
+            self._sums[key] = StateSums(*found)
         return self._sums[key]
+
+    def _stored_field(self, key: StatesKey) -> str:
+        return key.field if self.term is None else f"{self.term.prefix}{key.field}"
+
+    def _dataset(self, role: str) -> tuple[DatasetRow, BlockLayout]:
+        """Return a dataset and the layout of its states; terms of segments share what was found."""
+        known = self.of_all_rows._datasets
+        if role not in known:
+            row = find_dataset(self._session, self._row, role)
+            known[role] = row, BlockLayout.of(self._session, row.key)
+        return known[role]
+
+    def prepare_sums(self, reads: Sequence[tuple[VersionStates, StatesKey]]) -> None:
+        """
+        Find the stored states of several fields or terms of segments with one query.
+
+        Nothing is done if there is no such dataset.
+
+        :param reads: Keys of one role, range and spans, each with this version or one of its terms.
+        """
+        missing = {version._stored_field(key): (version, key) for version, key in reads}
+        _, first = reads[0]
+        try:
+            dataset, layout = self._dataset(first.role)
+        except NotFoundError:
+            return
+        sums = StateSums.of_fields(
+            self._session, dataset.key, list(missing), first.within, first.spans, layout
+        )
+        for field, (version, key) in missing.items():
+            version._sums[key] = sums[field]
 
     def forget(self) -> None:
         """Clear the cache of states."""
@@ -290,6 +330,7 @@ class ModelStates:
         self._versions: dict[str | None, VersionStates] = {}
         self._terms: dict[tuple[str, str], StatesTerm] = {}
         self._segment_names: set[str] | None = None
+        self._segments: dict[str, VersionSegment] = {}
 
     @cached_property
     def retention(self) -> Retention | None:
@@ -323,8 +364,7 @@ class ModelStates:
             return None
         place = (value.id, value.value)
         if place not in self._terms:
-            segment = VersionSegment.of(find_segment(self._session, self._model, value.id))
-            self._terms[place] = StatesTerm.of(segment, value.value)
+            self._terms[place] = StatesTerm.of(self._segment(value.id), value.value)
         return self._terms[place]
 
     def has_segment(self, name: str) -> bool:
@@ -340,8 +380,14 @@ class ModelStates:
         :param segment: Name or id of the segment.
         :raises aporia_provider.errors.NotFoundError: if there is no such segment.
         """
-        found = VersionSegment.of(find_segment(self._session, self._model, segment))
+        found = self._segment(segment)
         return [StatesTerm(found, place) for place in range(len(found.terms))]
+
+    def _segment(self, name_or_id: str) -> VersionSegment:
+        if name_or_id not in self._segments:
+            row = find_segment(self._session, self._model, name_or_id)
+            self._segments[name_or_id] = VersionSegment.of(row)
+        return self._segments[name_or_id]
 
     def custom_metric(self, name_or_id: str) -> tuple[str, str]:
         """

@@ -9,6 +9,7 @@ from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC, Custom
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
 from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.periods import Split, align_to_buckets, result_range, time_of
+from aporia_provider.backend.metrics.shared_reads import prepare_reads
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import MetricResult, QueryResult, RangeResults
@@ -50,7 +51,11 @@ def execute_query(model: ModelStates, query: MetricsQuery) -> list[RangeResults]
 def _execute(model: ModelStates, query: MetricsQuery) -> dict[Range, dict[int, QueryResult]]:
     """Return the results by range, then by the position of their metric in the query."""
     plans = [_MetricPlan(model, metric, query) for metric in query.metrics]
+    prepare_reads(read for plan in plans for read in plan.data_reads())
+    for plan in plans:
+        plan.check()
     _check_number(plans)
+    prepare_reads(read for plan in plans for read in plan.baseline_reads())
     _check_states(plans)
     results: dict[Range, dict[int, QueryResult]] = {}
     places: dict[str, list[int]] = {}
@@ -101,11 +106,36 @@ class _MetricPlan:
         self.metric = metric
         self.within = align_to_buckets(metric.datasets.data.time_range, BUCKET_SECONDS[model.period])
         self._request: MetricRequest | CustomRequest | AporiaError
-        request = CustomRequest if metric.metric == CUSTOM_METRIC else MetricRequest
+        make = CustomRequest.of if metric.metric == CUSTOM_METRIC else MetricRequest.unchecked
         try:
-            self._request = request.of(model, metric, query, self.within)
+            self._request = make(model, metric, query, self.within)
         except AporiaError as error:
             self._request = error
+
+    def data_reads(self) -> Iterator[Read]:
+        """Yield what is read of the data, if the metric is not a custom one."""
+        if isinstance(self._request, MetricRequest):
+            yield self._request.data_read
+
+    def baseline_reads(self) -> Iterator[Read]:
+        """Yield what is read of the baseline, likewise."""
+        if not isinstance(self._request, MetricRequest):
+            return
+        try:
+            read = self._request.baseline_read
+        except AporiaError:
+            # The error is part of the result.
+            return
+        if read is not None:
+            yield read
+
+    def check(self) -> None:
+        """Note an error if there is no such dataset."""
+        if isinstance(self._request, MetricRequest):
+            try:
+                self._request.summary  # noqa: B018
+            except AporiaError as error:
+                self._request = error
 
     @property
     def ranges(self) -> Split | list[Range]:

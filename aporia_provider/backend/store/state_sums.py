@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.store.block_loader import BlockLoader
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets, read_total, span_range
 from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow
@@ -20,7 +21,7 @@ Ts = TypeVarTuple("Ts")
 
 SPANS = (MONTH, DAY)
 """All spans of sums, the longest first."""
-_BATCH_SIZE = 200
+_FIELDS_OF_A_QUERY = 200
 _LONGEST = 31 * 86_400
 
 
@@ -62,6 +63,9 @@ class StateSums:
     :param within: Range in seconds since 1970; None where it is unbounded. Rows without a timestamp are
         included if both are None.
     :param spans: Spans whose sums may be used, of :data:`SPANS`. Without any, each bucket is separate.
+    :param layout: Layout of the dataset, if it is known.
+    :param loader: Loader that several fields share.
+    :param rows: The rows of the field, if they are known.
     """
 
     def __init__(
@@ -71,23 +75,48 @@ class StateSums:
         field: str,
         within: tuple[int | None, int | None],
         spans: Sequence[str] = SPANS,
+        layout: BlockLayout | None = None,
+        loader: BlockLoader | None = None,
+        rows: Sequence[_Row] | None = None,
     ) -> None:
         self._session, self._field, self._within = session, field, within
-        layout = BlockLayout.of(session, dataset_key)
+        layout = layout or BlockLayout.of(session, dataset_key)
         self._dataset_key, self._seconds, self._span = dataset_key, layout.seconds, layout.span
-        row = StateBlockRow
-        filled = (row.total.is_not(None), row.states.is_not(None))
-        columns = (row.key, row.span, row.first, row.last, row.buckets, *filled)
-        query = select(*columns).where(row.dataset_key == dataset_key, row.field == field)
-        rows: Any = session.execute(overlapping(query, *within).order_by(row.first))
-        sum_rows = [_Row(*each) for each in rows]
-        whole = [each for each in sum_rows if each.summed and each.span in spans and self._contains(each)]
+        self._loader = loader or BlockLoader(session)
+        self._found = _rows(session, dataset_key, [field], within)[field] if rows is None else rows
+        whole = [each for each in self._found if each.summed and each.span in spans and self._contains(each)]
         months = [each for each in whole if each.span == MONTH]
         days = [each for each in whole if each.span == DAY]
         self._sums = months + _outside(days, months)
-        with_states = [each for each in sum_rows if each.span == self._span and each.has_states]
+        with_states = [each for each in self._found if each.span == self._span and each.has_states]
         self._blocks = _outside(with_states, self._sums)
-        self._found = sum_rows
+
+    @classmethod
+    def of_fields(
+        cls,
+        session: Session,
+        dataset_key: int,
+        fields: Sequence[str],
+        within: tuple[int | None, int | None],
+        spans: Sequence[str],
+        layout: BlockLayout,
+    ) -> dict[str, StateSums]:
+        """
+        Return the sums and states of several fields, which are found and read together.
+
+        :param fields: Keys of the fields, in the order in which they will be read.
+        """
+        loader = BlockLoader(session)
+        found: dict[str, StateSums] = {}
+        for start in range(0, len(fields), _FIELDS_OF_A_QUERY):
+            chosen = fields[start : start + _FIELDS_OF_A_QUERY]
+            rows = _rows(session, dataset_key, chosen, within)
+            for field in chosen:
+                sums = cls(session, dataset_key, field, within, spans, layout, loader, rows[field])
+                loader.expect(StateBlockRow.total, [row.key for row in sums._sums])
+                loader.expect(StateBlockRow.states, [row.key for row in sums._blocks])
+                found[field] = sums
+        return found
 
     @property
     def pieces(self) -> int:
@@ -160,15 +189,27 @@ class StateSums:
                     yield StatePiece(bucket, bucket, state)
 
     def _loaded(self, rows: Sequence[_Row], column: Any) -> Iterator[tuple[_Row, bytes]]:
-        for start in range(0, len(rows), _BATCH_SIZE):
-            check_deadline()
-            batch = {row.key: row for row in rows[start : start + _BATCH_SIZE]}
-            query = select(StateBlockRow.key, column).where(StateBlockRow.key.in_(batch))
-            for key, stored in self._session.execute(query):
-                yield batch[key], stored
+        by_key = {row.key: row for row in rows}
+        for key, stored in self._loader.read(column, list(by_key)):
+            yield by_key[key], stored
 
     def _contains(self, row: _Row) -> bool:
         return is_within(row.first, *self._within) and is_within(row.last, *self._within)
+
+
+def _rows(
+    session: Session, dataset_key: int, fields: Iterable[str], within: tuple[int | None, int | None]
+) -> dict[str, list[_Row]]:
+    """Return the rows of fields that may have a bucket in a range, in the order of their first buckets."""
+    row = StateBlockRow
+    filled = (row.total.is_not(None), row.states.is_not(None))
+    columns = (row.field, row.key, row.span, row.first, row.last, row.buckets, *filled)
+    query = select(*columns).where(row.dataset_key == dataset_key, row.field.in_(fields))
+    found: dict[str, list[_Row]] = defaultdict(list)
+    rows: Any = session.execute(overlapping(query, *within).order_by(row.first))
+    for field, *each in rows:
+        found[field].append(_Row(*each))
+    return found
 
 
 def _month(row: _Row) -> int | None:

@@ -149,7 +149,7 @@ TALLY: Rule[dict[str, int]] = Rule(dict, _add_tallies, _in_order, dict, total=_t
 
 _RULES: dict[type[State], dict[str, Rule[Any]]] = {}
 _SMALL = (TOTAL, LEAST, GREATEST)
-_SMALL_ZEROS: dict[type[State], list[tuple[str, Any]]] = {}
+_SMALL_ZEROS: dict[type[State], dict[str, Any]] = {}
 _PACKED = "_packed"
 """Key of the compact form in the attributes of a state that was made from it."""
 
@@ -256,9 +256,14 @@ class State:
         state = object.__new__(cls)
         attributes = state.__dict__
         attributes[_PACKED] = packed
-        for name, zero in _small_zeros(cls):
-            value = packed.get(name, zero)
-            if type(value) is not bytes:
+        zeros = _small_zeros(cls)
+        attributes.update(zeros)
+        for name, value in packed.items():
+            if name not in zeros:
+                continue
+            if type(value) is bytes:
+                del attributes[name]
+            else:
                 attributes[name] = value
         return state
 
@@ -269,11 +274,11 @@ def _rules(cls: type[State]) -> dict[str, Rule[Any]]:
     return _RULES[cls]
 
 
-def _small_zeros(cls: type[State]) -> Sequence[tuple[str, Any]]:
+def _small_zeros(cls: type[State]) -> Mapping[str, Any]:
     """Return the attributes whose compact form is their value or bytes, with their values for no rows."""
     if cls not in _SMALL_ZEROS:
         rules = _rules(cls).items()
-        _SMALL_ZEROS[cls] = [(name, rule.zero()) for name, rule in rules if rule in _SMALL]
+        _SMALL_ZEROS[cls] = {name: rule.zero() for name, rule in rules if rule in _SMALL}
     return _SMALL_ZEROS[cls]
 
 
