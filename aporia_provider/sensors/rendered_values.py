@@ -34,7 +34,7 @@ class RenderedValues:
 
     def duration(self, name: str, value: Any) -> timedelta | None:
         """Return a duration, given as such or in seconds; None if the value is None or invalid."""
-        return self._converted(name, value, _duration, "a timedelta, or a number of seconds from 0")
+        return self._converted(name, value, _duration, "a non-negative timedelta or number of seconds")
 
     def add(self, problem: str) -> None:
         """Add a fault."""

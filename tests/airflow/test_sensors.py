@@ -224,8 +224,9 @@ async def test_what_waiting_does_not_fix_fails_at_once(aws: S3, between: Refusin
         (
             {"min_rows": 1, "allowed_lateness": "soon", "quiet_period": timedelta(-1)},
             [
-                "allowed_lateness is 'soon', not a timedelta, or a number of seconds from 0",
-                "quiet_period is datetime.timedelta(days=-1), not a timedelta, or a number of seconds from 0",
+                "allowed_lateness is 'soon', not a non-negative timedelta or number of seconds",
+                "quiet_period is datetime.timedelta(days=-1), not a non-negative timedelta or number of "
+                "seconds",
                 "allowed_lateness requires data_until",
                 "quiet_period requires data_until",
             ],
