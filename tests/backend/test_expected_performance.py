@@ -241,3 +241,7 @@ def test_a_change_that_cannot_be_explained(monitored: SyncedVersion, hook: Metri
     assert "unknown → unknown" in found.to_markdown()
     with pytest.raises(ValidationError, match="The change of 'tp_count' cannot be divided"):
         hook.explain_change(MODEL, "tp_count", **PERIODS)
+    with pytest.raises(ValidationError) as raised:
+        hook.explain_change(MODEL, "accuracy", segment={"id": "plan"}, **PERIODS)
+    # Once, although several queries name the segment.
+    assert raised.value.problems == ["value: Field required"]

@@ -15,6 +15,7 @@ from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 from aporia_provider.segment_changes import SegmentChange
 from aporia_provider.segment_reports import RegisteredSegment
+from aporia_provider.segment_values import SegmentValue
 
 METRICS = ("accuracy", "precision", "recall", "f1", "auc_roc", "logloss", "brier")
 """Metrics whose change is divided into inputs and labels: those with ``expected_minus_realised_…``."""
@@ -50,6 +51,9 @@ class Change:
         if self.metric not in EXPLAINED:
             hint = "the change of mse can" if self.metric == "rmse" else nearest(self.metric, EXPLAINED)
             raise ValidationError(f"The change of {self.metric!r} cannot be divided; {hint}")
+        if self.segment is not None:
+            # Otherwise the error would list each metric of each query.
+            SegmentValue(**self.segment)
 
     @property
     def periods(self) -> tuple[dict[str, Any], dict[str, Any]]:
