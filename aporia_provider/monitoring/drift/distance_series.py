@@ -18,7 +18,7 @@ def root_distances(term: Term, curvature: float, baseline: Floats, current: Floa
     """
     Return the distances of rows of counts to a baseline: roots of sums of terms, at most 1.
 
-    The results are the same as of :func:`~.bin_distances.js_distance` and
+    The results equal those of :func:`~.bin_distances.js_distance` and
     :func:`~.bin_distances.hellinger_distance`, except for rounding.
 
     :param term: Function that returns the terms of bins from the proportions of both sides.

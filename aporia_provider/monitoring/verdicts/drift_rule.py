@@ -108,7 +108,7 @@ def judge_drift_history(
     """
     Judge the fields of a model in every bucket, as if each had been judged when it was the last one.
 
-    The parameters are the same as of :func:`judge_drift`.
+    For the other parameters see :func:`judge_drift`.
 
     :param acknowledged: Whether alerts are acknowledged at once. Otherwise they never are: the buckets in
         which a field is alarmed are excluded from then on.
@@ -132,7 +132,7 @@ class DriftHistory:
     """
     The buckets of a model, each judged from the buckets before it.
 
-    The parameters are the same as of :func:`judge_drift`.
+    For the parameters see :func:`judge_drift`.
     """
 
     def __init__(

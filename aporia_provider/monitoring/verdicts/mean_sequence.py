@@ -1,4 +1,4 @@
-"""Verdicts on a mean that is looked at after each bucket, in comparison with the first buckets."""
+"""Verdicts on a mean that is tested after each bucket, in comparison with the first buckets."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def judge_sequence(
     """
     Judge the last bucket: whether the mean of the last seven buckets, or of all, differs from the baseline.
 
-    The mean of all buckets finds small changes, however often it is looked at; that of the last seven finds
-    greater ones that begin late, when the mean of all hardly changes.
+    A test of the mean of all buckets finds small changes. A test of the mean of the last seven finds greater
+    changes that begin late, when the mean of all buckets hardly moves.
 
-    The probability of a false alarm in a sequence of :data:`BUCKETS` buckets is at most that part of a year
-    times the promised number, and at most :data:`MOST_ALPHA`, however often it is looked at. Buckets without
-    values do not count for the baseline.
+    The probability of a false alarm in a sequence of :data:`BUCKETS` buckets is at most ``BUCKETS /
+    buckets_a_year * false_alarms_a_year``, and at most :data:`MOST_ALPHA`, although the mean is tested after
+    each bucket. Buckets without values do not count for the baseline.
 
     :param buckets: Sums of the buckets since the first one, from the oldest to the newest.
     :param buckets_a_year: Number of buckets in a year.
@@ -101,7 +101,7 @@ def _judged(
     alpha: float,
     direction: Direction,
 ) -> MeanVerdict:
-    """Judge the mean of the last buckets, and that of all of them."""
+    """Judge the mean of the last buckets, and the mean of all buckets."""
     last = places[-_RECENT:]
     recent = judge_sums(
         _total(buckets, last, ()),

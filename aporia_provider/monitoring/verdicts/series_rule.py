@@ -101,7 +101,7 @@ def judge_series_history(
     """
     Judge every value of a series, as if each had been judged when it was the last one.
 
-    The parameters are the same as of :func:`judge_series`.
+    For the other parameters see :func:`judge_series`.
 
     :param acknowledged: Whether alerts are acknowledged at once. Otherwise they never are: the buckets in
         which there is an alarm are excluded from then on.
@@ -151,7 +151,7 @@ class Series:
     """
     The buckets of a series, each judged from the buckets before it.
 
-    The parameters are the same as of :func:`judge_series`.
+    For the parameters see :func:`judge_series`.
     """
 
     def __init__(
