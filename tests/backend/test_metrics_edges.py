@@ -15,9 +15,9 @@ import pytest
 from sklearn import metrics as oracle
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.metrics.periods import PERIODS, Split, align_to_buckets, result_range
 from aporia_provider.backend.metrics.state_selection import select_states
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import ResultRange

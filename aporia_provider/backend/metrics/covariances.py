@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
-from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.state_series import StatesKey, total
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.registration.custom_metric_checks import sums_name
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.monitoring.confidence.quantiles import CONFIDENCE

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from aporia_provider.backend.metrics.covariances import Covariances
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
-from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.periods import Split
 from aporia_provider.backend.metrics.state_series import StatesSummary
+from aporia_provider.backend.metrics.states_term import StatesTerm
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.segment_lookups import filter_name, filter_name_within
 from aporia_provider.errors import ValidationError

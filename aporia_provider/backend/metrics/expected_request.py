@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from aporia_provider.backend.metrics.model_states import VersionStates
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.estimation.expected_metrics import expect

@@ -9,13 +9,14 @@ from typing import Any, cast
 
 from aporia_provider.backend.metrics.expected_request import NO_LABELLED_BASELINE, ExpectedRequest
 from aporia_provider.backend.metrics.missing_rows import NO_ROWS, never_synced, without_labels, without_rows
-from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.performance_request import PerformanceRequest
 from aporia_provider.backend.metrics.period_advice import Advice, advised
 from aporia_provider.backend.metrics.periods import PERIODS, Split
 from aporia_provider.backend.metrics.request_baseline import RequestBaseline
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
 from aporia_provider.backend.metrics.state_series import Series, StatesKey, StatesSummary, total
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.metrics.value_texts import counted_as
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.state_sums import SPANS

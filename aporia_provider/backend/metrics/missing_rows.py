@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.metrics.state_selection import StateSelector
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.result import insufficient

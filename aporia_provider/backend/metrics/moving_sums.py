@@ -19,7 +19,7 @@ class MovingSum:
     precomputed; states after it are added to a running sum. When the window's start passes the position, the
     window is divided again, at its end. Each state is added at most four times, regardless of the length
     of the window. (This is a queue made of two stacks.) The sums are identical to the sums of
-    :func:`~.model_states.total` to the last bit, since additions of states are exact, commutative and
+    :func:`~.state_series.total` to the last bit, since additions of states are exact, commutative and
     associative.
 
     Of ``n`` precomputed sums, every ``sqrt(n)``-th is stored and the others are computed on demand, so that

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import Final
 
 from aporia_provider.backend.metrics.expected_request import labelled_role
-from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.periods import align_to_buckets, moving_window
 from aporia_provider.backend.metrics.state_series import StatesKey
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.state_sums import SPANS
 from aporia_provider.backend.store.sync_tables import DAY, PERFORMANCE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.metrics.state_series import StatesKey
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.buckets import Range
 
 

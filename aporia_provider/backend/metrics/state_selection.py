@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aporia_provider.backend.metrics.model_states import VersionStates
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.registration.profile_plans import has_performance_metrics
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.errors import ValidationError

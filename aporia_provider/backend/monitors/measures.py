@@ -10,9 +10,9 @@ from typing import Any
 
 from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC, CustomRequest, filter_segment
 from aporia_provider.backend.metrics.metric_request import MetricRequest
-from aporia_provider.backend.metrics.model_states import StatesTerm
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
 from aporia_provider.backend.metrics.state_series import StatesKey
+from aporia_provider.backend.metrics.states_term import StatesTerm
 from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.store.buckets import Range

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
-from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.state_series import Series, StatesKey, total
+from aporia_provider.backend.metrics.states_term import StatesTerm
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.store.tables import VersionRow

@@ -9,7 +9,7 @@ from functools import cached_property
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.metrics.model_states import StatesTerm
+from aporia_provider.backend.metrics.states_term import StatesTerm
 from aporia_provider.backend.monitors.data_times import data_time
 from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.version_states import MonitoredVersion

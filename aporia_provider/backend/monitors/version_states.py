@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.freshness.connected_tables import connected_tables
 from aporia_provider.backend.freshness.stored_histories import StoredHistory, stored_histories
 from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
-from aporia_provider.backend.metrics.model_states import StatesTerm, VersionStates
 from aporia_provider.backend.metrics.state_series import Series, States, StatesKey, StatesSummary, total
+from aporia_provider.backend.metrics.states_term import StatesTerm
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.field_totals import read_day_sums, read_totals
 from aporia_provider.backend.store.lookups import find_dataset
@@ -34,7 +35,7 @@ class MonitoredVersion(VersionStates):
     """
     States of a version. Sums over a range are computed once, whatever the number of monitors.
 
-    For the parameters see :class:`~.model_states.VersionStates`.
+    For the parameters see :class:`~.stored_states.VersionStates`.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.metrics.dropped_ranges import DroppedRanges
-from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.metrics.state_series import StatesKey
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, origin_of
 from aporia_provider.backend.page.contents.day_states import read_day_states
 from aporia_provider.backend.page.contents.field_order import ListedField, ordered_fields

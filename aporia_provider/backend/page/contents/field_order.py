@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
-from aporia_provider.backend.metrics.model_states import VersionStates
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.store.field_totals import read_totals
 from aporia_provider.backend.store.lookups import find_dataset
 from aporia_provider.backend.store.state_blocks import read_total

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.state_series import StatesKey, total
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.page.contents.daily_results import DailyMetric, DayPoint, daily_results
 from aporia_provider.backend.page.contents.field_order import ListedField
 from aporia_provider.backend.page.contents.page_days import DAY, PageDays

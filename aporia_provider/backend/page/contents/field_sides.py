@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from aporia_provider.backend.metrics.missing_rows import never_synced
-from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.state_series import StatesKey
+from aporia_provider.backend.metrics.states_term import StatesTerm
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin
 from aporia_provider.backend.store.buckets import Range

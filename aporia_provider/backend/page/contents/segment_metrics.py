@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC
-from aporia_provider.backend.metrics.model_states import VersionStates
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.page.contents.main_metrics import metric_choices, shown_metric
 from aporia_provider.datasets import SERVING
 from aporia_provider.errors import ValidationError

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm
+from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.states_term import StatesTerm
 from aporia_provider.backend.page.contents.dataset_lines import origin_of, read_datasets
 from aporia_provider.backend.page.contents.page_days import PageDays, check_days, last_second
 from aporia_provider.backend.page.contents.page_parts import DataOrigin, Missing

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
+from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.states_term import StatesTerm
+from aporia_provider.backend.metrics.stored_states import VersionStates
 from aporia_provider.backend.page.contents.page_parts import Missing
 from aporia_provider.datasets import SERVING
 from aporia_provider.segment_values import SegmentValue
