@@ -64,7 +64,7 @@ class MetricResult:
         return self.shown if self.value is None else self.value
 
     def changed(self, **changes: Any) -> Self:
-        """Return a copy with other values of attributes, faster than :func:`dataclasses.replace` does."""
+        """Return a copy with other values of attributes, faster than ``dataclasses.replace`` does."""
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__, **changes)
         return copy
